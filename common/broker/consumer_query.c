@@ -1,0 +1,184 @@
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/broker/consumer_private.h"
+
+/* One question to the brokers. The helper thread has the client by a reference of its own; c is the
+ * loop's and is cut off when the consumer is freed. */
+struct query {
+    struct list_node node;
+    struct consumer *c; /* NULL: freed meanwhile, nobody is told */
+    struct client *client;
+    rd_kafka_topic_partition_list_t *list;
+    struct kafka_watermark *marks; /* NULL: this asks for committed offsets */
+    int timeout_ms;
+    unsigned generation;
+    consumer_committed_fn *on_committed;
+    consumer_watermarks_fn *on_watermarks;
+    void *arg;
+    struct err err; /* kind ERR_NONE: something is known */
+};
+
+static void query_free(struct query *q)
+{
+    rd_kafka_topic_partition_list_destroy(q->list);
+    free(q->marks);
+    free(q);
+}
+
+static struct query *query_new(struct consumer *c, const struct kafka_offset *parts, size_t n,
+                               int timeout_ms)
+{
+    struct query *q = calloc(1, sizeof(*q));
+
+    if (q == NULL)
+        return NULL;
+    q->c = c;
+    q->client = c->client;
+    q->timeout_ms = timeout_ms;
+    q->generation = c->generation;
+    q->list = rd_kafka_topic_partition_list_new((int)n);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(q->list, parts[i].topic, parts[i].partition);
+    return q;
+}
+
+static int query_start(struct query *q, event_fn *work, event_fn *done)
+{
+    struct consumer *c = q->c;
+
+    client_ref(q->client);
+    if (event_work(c->loop, work, done, q) != 0) {
+        client_unref(q->client);
+        query_free(q);
+        return -1;
+    }
+    list_push(&c->queries, &q->node);
+    return 0;
+}
+
+/* NULL: the consumer is gone. */
+static struct consumer *query_end(struct query *q)
+{
+    if (q->c != NULL)
+        list_remove(&q->c->queries, &q->node);
+    return q->c;
+}
+
+void consumer_queries_cut_off(struct consumer *c)
+{
+    struct list_node *node;
+
+    while ((node = list_pop(&c->queries)) != NULL)
+        list_entry(node, struct query, node)->c = NULL;
+}
+
+/* ---- committed offsets ---- */
+
+/* Every partition starts as failed: one that an answer leaves out must not look like "none". */
+static void work_committed(void *arg)
+{
+    struct query *q = arg;
+    rd_kafka_resp_err_t code;
+
+    for (int i = 0; i < q->list->cnt; i++)
+        q->list->elems[i].err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    code = rd_kafka_committed(q->client->rk, q->list, q->timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        client_err(&q->err, code, "committed offsets", NULL);
+        q->err.retriable = true;
+        for (int i = 0; i < q->list->cnt; i++)
+            q->list->elems[i].err = code;
+    }
+    client_unref(q->client);
+}
+
+static void done_committed(void *arg)
+{
+    struct query *q = arg;
+    struct kafka_offset *offsets;
+    size_t n;
+
+    if (query_end(q) != NULL) {
+        offsets = offsets_from_list(q->list, &n);
+        if (offsets == NULL && n > 0) {
+            err_set(&q->err, ERR_INTERNAL, "out of memory");
+            q->err.retriable = true;
+            n = 0;
+        }
+        q->on_committed(q->arg, offsets, n, q->generation,
+                        q->err.kind == ERR_NONE ? NULL : &q->err);
+        free(offsets);
+    }
+    query_free(q);
+}
+
+int consumer_committed(struct consumer *c, const struct kafka_offset *parts, size_t n,
+                       int timeout_ms, consumer_committed_fn *done, void *arg)
+{
+    struct query *q = query_new(c, parts, n, timeout_ms);
+
+    if (q == NULL)
+        return -1;
+    q->on_committed = done;
+    q->arg = arg;
+    return query_start(q, work_committed, done_committed);
+}
+
+/* ---- watermarks ---- */
+
+static void work_watermarks(void *arg)
+{
+    struct query *q = arg;
+    int64_t deadline_ms = clock_boot_ms() + q->timeout_ms, left_ms;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool known = q->list->cnt == 0;
+
+    for (int i = 0; i < q->list->cnt; i++) {
+        struct kafka_watermark *m = &q->marks[i];
+
+        left_ms = deadline_ms - clock_boot_ms();
+        code = left_ms <= 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT
+                            : rd_kafka_query_watermark_offsets(q->client->rk, m->topic,
+                                                               m->partition, &m->low, &m->high,
+                                                               (int)left_ms);
+        m->failed = code != RD_KAFKA_RESP_ERR_NO_ERROR || m->low < 0 || m->high < 0;
+        known = known || !m->failed;
+    }
+    if (!known) {
+        client_err(&q->err, code, "watermarks", NULL);
+        q->err.retriable = true;
+    }
+    client_unref(q->client);
+}
+
+static void done_watermarks(void *arg)
+{
+    struct query *q = arg;
+
+    if (query_end(q) != NULL)
+        q->on_watermarks(q->arg, q->marks, (size_t)q->list->cnt, q->generation,
+                         q->err.kind == ERR_NONE ? NULL : &q->err);
+    query_free(q);
+}
+
+int consumer_query_watermarks(struct consumer *c, const struct kafka_offset *parts, size_t n,
+                              int timeout_ms, consumer_watermarks_fn *done, void *arg)
+{
+    struct query *q = query_new(c, parts, n, timeout_ms);
+
+    if (q == NULL)
+        return -1;
+    q->marks = calloc(n > 0 ? n : 1, sizeof(*q->marks));
+    if (q->marks == NULL) {
+        query_free(q);
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) /* the list owns the names */
+        q->marks[i] = (struct kafka_watermark){ .topic = q->list->elems[i].topic,
+                                                .partition = q->list->elems[i].partition };
+    q->on_watermarks = done;
+    q->arg = arg;
+    return query_start(q, work_watermarks, done_watermarks);
+}

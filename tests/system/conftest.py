@@ -1,0 +1,181 @@
+"""Fixtures of the system tests: one PostgreSQL and one Kafka for all, everything else per test.
+
+    stack       the servers; stack.kafka.kill(), stack.postgres.start([]) and so on
+    simulator   simulator(items=50, build_ms=(20, 50)) starts a Connect of this test's own
+    pool        a migrated database, applied topics, verbs, workers, results (support/pool.py)
+    bare_pool   the same with an empty database and no topics
+    pool_logs   the directory of this test's logs, build/test-logs/TESTNAME
+
+The servers are killed and restarted by tests; whatever a test leaves down is started again.
+"""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+
+import psycopg
+import pytest
+
+import services
+from broker import Broker
+from pool import BUILD, Pool, fresh_logs
+from simulator import SimulatedConnect
+
+DEADLINE_S = 120
+TAIL_LINES = 40
+
+
+def say(config, sentence):
+    """Progress, past pytest's capture."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    with config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        reporter.write_line(sentence)
+
+
+class Stack:
+    """PostgreSQL and Kafka of this session."""
+
+    def __init__(self, directory):
+        self.postgres = services.Postgres(directory)
+        self.kafka = services.Kafka(directory)
+        self.template = None
+
+    def heal(self):
+        for service in (self.postgres, self.kafka):
+            service.start([])
+
+    def url(self, database):
+        return self.postgres.url(database)
+
+    def admin_sql(self, statement):
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def close(self):
+        for service in (self.postgres, self.kafka):
+            service.stop()
+            service.remove()
+
+
+@pytest.fixture(scope="session")
+def stack(request):
+    directory = tempfile.mkdtemp(prefix="rebuild-tests-")
+    started = time.monotonic()
+    servers = Stack(directory)
+    try:
+        servers.heal()
+        say(request.config, f"PostgreSQL and Kafka are up after {time.monotonic() - started:.1f} s "
+            f"in {directory}")
+        yield servers
+    finally:
+        servers.close()
+        keep = os.path.join(os.path.dirname(fresh_logs("servers")), "servers")
+        for service in (servers.postgres, servers.kafka):
+            if os.path.exists(service.log):
+                shutil.copy(service.log, keep)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated(stack):
+    """The name of a database that was migrated once; a copy of it takes milliseconds."""
+    stack.admin_sql("create database migrated")
+    logs = fresh_logs("migrated")
+    Pool(Broker(stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"]), stack.url("migrated"),
+         "none.", logs).producer("migrate")
+    return "migrated"
+
+
+@pytest.fixture
+def pool_logs(request):
+    return fresh_logs(re.sub(r"[^\w.-]+", "_", request.node.name))
+
+
+@pytest.fixture
+def simulator(pool_logs):
+    started = []
+
+    def start(**options):
+        directory = os.path.join(pool_logs, f"simulator-{len(started) + 1}")
+        started.append(SimulatedConnect(directory, **options))
+        return started[-1]
+    yield start
+    for connect in started:
+        connect.stop()
+
+
+def make_pool(stack, logs, template):
+    stack.heal()
+    name = "t" + uuid.uuid4().hex[:10]
+    stack.admin_sql(f"create database {name} template {template}")
+    broker = Broker(stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"])
+    return Pool(broker, stack.url(name), name + ".", logs)
+
+
+def drop_pool(stack, pool):
+    """Topics and database go, so that the servers are as fast for the last test as for the first.
+    """
+    pool.close()
+    stack.heal()
+    pool.broker.delete_topics(pool.prefix)
+    stack.admin_sql(f"drop database {pool.prefix.rstrip('.')} with (force)")
+
+
+@pytest.fixture
+def bare_pool(stack, pool_logs):
+    made = make_pool(stack, pool_logs, "template0")
+    yield made
+    drop_pool(stack, made)
+
+
+@pytest.fixture
+def pool(stack, migrated, pool_logs):
+    made = make_pool(stack, pool_logs, migrated)
+    try:
+        made.producer("topics", "apply")
+        yield made
+    finally:
+        drop_pool(stack, made)
+
+
+# ---- deadlines, and logs of what failed --------------------------------------------------------
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    """A test that hangs fails, with its logs, and the next one runs."""
+    marker = item.get_closest_marker("deadline")
+    seconds = marker.args[0] if marker else DEADLINE_S
+
+    def too_long(_signal, _frame):
+        raise TimeoutError(f"the test took more than {seconds} s")
+    previous = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    logs = getattr(item, "funcargs", {}).get("pool_logs")
+    if not report.failed or not logs:
+        return
+    for folder, _, names in sorted(os.walk(logs)):
+        for name in sorted(n for n in names if n.endswith(".log")):
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8", errors="replace") as log:
+                tail = "".join(log.readlines()[-TAIL_LINES:])
+            report.sections.append((f"end of {os.path.relpath(path)}", tail))
+
+
+def pytest_report_header():
+    return f"programs of {os.path.relpath(BUILD)}, logs in build/test-logs"

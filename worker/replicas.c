@@ -1,0 +1,254 @@
+#include "worker/replicas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/connect/http.h"
+#include "common/event/event.h"
+#include "common/ledger/columns.h"
+#include "common/ledger/db.h"
+#include "worker/ask.h"
+#include "worker/claims.h"
+#include "worker/meters.h"
+#include "worker/sql.h"
+#include "worker/worker.h"
+
+#define FASTER_EVERY_MS 30000 /* one slot more at a time, well after the halving it follows */
+#define PROBE_TIMEOUT_MS 10000
+
+static int load_dns(const struct replica_address *address, struct err *err)
+{
+    return err_set(err, ERR_CONFIG,
+                   "replicas: dns+%s is not supported by this release; name each replica as "
+                   "name=url",
+                   address->url);
+}
+
+int replicas_load(struct worker *w, struct err *err)
+{
+    struct replica_address *list = NULL;
+    size_t n = 0;
+    bool dns = false;
+    int rc = -1;
+
+    if (shared_replicas(&w->config->shared, &list, &n, &dns, err) != 0)
+        return -1;
+    if (dns) {
+        rc = load_dns(&list[0], err);
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct target *t = targets_need(&w->targets, list[i].name, list[i].url);
+
+        if (t == NULL) {
+            err_set(err, ERR_CONFIG, "replicas: more than %d", REPLICAS_MAX);
+            goto out;
+        }
+        t->configured = true;
+    }
+    rc = 0;
+out:
+    free(list);
+    return rc;
+}
+
+static void on_registered(void *arg, const struct db_reply *reply, const struct err *err,
+                          const char *sqlstate)
+{
+    struct worker *w = arg;
+
+    (void)reply;
+    if (err != NULL)
+        log_error("replica.register", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
+    else
+        ask_kick(w);
+}
+
+void replicas_register(struct worker *w)
+{
+    struct db_unit *unit = db_unit_new();
+    double rate = w->config->shared.replica_start_rate;
+    char interval[32];
+    struct columns c;
+    bool good;
+
+    snprintf(interval, sizeof(interval), "%.3f", rate > 0 ? 1000.0 / rate : 0.0);
+    columns_open(&c, 4);
+    for (size_t i = 0; i < w->targets.n; i++) {
+        const struct target *t = &w->targets.items[i];
+
+        if (!t->configured)
+            continue;
+        columns_text(&c, 0, t->name);
+        columns_text(&c, 1, t->url);
+        columns_int(&c, 2, w->config->shared.replica_max_inflight);
+        columns_text(&c, 3, interval);
+    }
+    good = columns_close(&c) && unit != NULL;
+    if (good) {
+        db_unit_transaction(unit);
+        db_add(unit, SQL_REPLICA_REGISTER, 4, c.params);
+        good = db_submit(w->db, unit, on_registered, w) == 0;
+    }
+    columns_done(&c);
+    if (!good)
+        worker_exit(w, 1);
+}
+
+void replicas_failed(struct worker *w, struct target *t, const char *why)
+{
+    bool closed = breaker_closed(&t->breaker);
+
+    breaker_failure(&t->breaker, event_now_ms(w->loop));
+    if (closed && !breaker_closed(&t->breaker))
+        log_warn("replica.breaker_open", LOG_FIELDS(LOG_S("replica", t->name)),
+                 "no builds go to this replica until it answers a probe: %s", why);
+    meters_replica(w, t);
+}
+
+void replicas_answered(struct worker *w, struct target *t)
+{
+    bool closed = breaker_closed(&t->breaker);
+
+    breaker_success(&t->breaker);
+    if (closed)
+        return;
+    log_info("replica.breaker_closed", LOG_FIELDS(LOG_S("replica", t->name)),
+             "the replica answers again");
+    meters_replica(w, t);
+    claims_kick(w);
+    ask_kick(w);
+}
+
+static void on_limit(void *arg, const struct db_reply *reply, const struct err *err,
+                     const char *sqlstate)
+{
+    struct target *t = arg;
+
+    (void)sqlstate;
+    if (err != NULL || db_rows(reply, 0) == 0)
+        return;
+    t->limit = (int)db_int(reply, 0, 0, 0);
+    log_warn("replica.limit_lowered", LOG_FIELDS(LOG_S("replica", t->name), LOG_I("limit", t->limit)),
+             "the replica is overloaded; its limit is now %d", t->limit);
+}
+
+void replicas_slow_down(struct worker *w, struct target *t, const char *why)
+{
+    int64_t now = event_now_ms(w->loop);
+    struct db_unit *unit;
+    char once[24];
+    const char *params[2] = {t->name, once};
+
+    meters_throttled(w, t, "slow_down", 0);
+    if (t->slowed_at_ms != 0 && now - t->slowed_at_ms < AIMD_ONCE_MS)
+        return;
+    t->slowed_at_ms = now;
+    log_debug("replica.slow_down", LOG_FIELDS(LOG_S("replica", t->name)), "%s", why);
+    snprintf(once, sizeof(once), "%d", AIMD_ONCE_MS);
+    unit = db_unit_new();
+    if (unit == NULL)
+        return;
+    db_add(unit, SQL_REPLICA_SLOWER, 2, params);
+    db_submit(w->facts, unit, on_limit, t);
+}
+
+/* ---- the clock ---- */
+
+static void on_faster(void *arg, const struct db_reply *reply, const struct err *err,
+                      const char *sqlstate)
+{
+    struct worker *w = arg;
+
+    (void)sqlstate;
+    for (size_t row = 0; err == NULL && row < db_rows(reply, 0); row++)
+        log_info("replica.limit_raised",
+                 LOG_FIELDS(LOG_S("replica", db_text(reply, 0, row, 0)),
+                            LOG_I("limit", db_int(reply, 0, row, 1))),
+                 "the replica keeps up; its limit is raised by one");
+    if (err == NULL && db_rows(reply, 0) > 0)
+        ask_kick(w);
+}
+
+static void step_up(struct worker *w)
+{
+    int64_t now = event_now_ms(w->loop);
+    struct columns c;
+    char every[24];
+    struct db_unit *unit;
+    bool any = false;
+
+    columns_open(&c, 1);
+    for (size_t i = 0; i < w->targets.n; i++) {
+        const struct target *t = &w->targets.items[i];
+
+        if (!target_usable(t) || t->limit >= t->max_inflight ||
+            (t->slowed_at_ms != 0 && now - t->slowed_at_ms < FASTER_EVERY_MS))
+            continue;
+        any = true;
+        columns_text(&c, 0, t->name);
+    }
+    snprintf(every, sizeof(every), "%d", FASTER_EVERY_MS);
+    if (columns_close(&c) && any && db_is_up(w->facts) && (unit = db_unit_new()) != NULL) {
+        columns_value(&c, every);
+        db_add(unit, SQL_REPLICA_FASTER, c.params_n, c.params);
+        db_submit(w->facts, unit, on_faster, w);
+    }
+    columns_done(&c);
+}
+
+struct probe {
+    struct worker *w;
+    struct target *target;
+};
+
+static void on_probe(void *arg, const struct http_answer *answer, const struct err *err)
+{
+    struct probe p = *(struct probe *)arg;
+
+    free(arg);
+    if (answer->failure == HTTP_OK)
+        replicas_answered(p.w, p.target);
+    else
+        replicas_failed(p.w, p.target, err->msg);
+}
+
+static void probe(struct worker *w, struct target *t)
+{
+    struct probe *p = malloc(sizeof(*p));
+    struct buf url;
+    struct err err;
+
+    if (p == NULL)
+        return;
+    *p = (struct probe){w, t};
+    buf_init(&url, 1024);
+    api_url_settings(&url, t->url);
+    if (http_start(w->http,
+                   &(struct http_request){.method = "GET",
+                                          .url = buf_str(&url),
+                                          .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                          .timeout_ms = PROBE_TIMEOUT_MS,
+                                          .max_body_bytes = API_REPLY_MAX_BYTES},
+                   on_probe, p, &err) == NULL) {
+        free(p);
+        replicas_failed(w, t, err.msg);
+    }
+    buf_done(&url);
+}
+
+void replicas_tick(struct worker *w)
+{
+    int64_t now = event_now_ms(w->loop);
+
+    for (size_t i = 0; i < w->targets.n; i++)
+        if (w->targets.items[i].configured &&
+            breaker_wants_probe(&w->targets.items[i].breaker, now))
+            probe(w, &w->targets.items[i]);
+    step_up(w);
+}

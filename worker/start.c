@@ -1,0 +1,123 @@
+#include "worker/start.h"
+
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/broker/admin.h"
+#include "common/event/event.h"
+#include "common/ledger/db.h"
+#include "common/ledger/version.h"
+#include "worker/sql.h"
+#include "worker/worker.h"
+
+#define ADMIN_TIMEOUT_MS 5000
+
+int start_ledger(struct worker *w, struct err *err)
+{
+    if (db_wait_up(w->db, START_WAIT_MS, err) != 0 ||
+        db_wait_up(w->facts, START_WAIT_MS, err) != 0)
+        return err_prefix(err, "PostgreSQL");
+    return ledger_version_check(w->db, LEDGER_VERSION, err);
+}
+
+static int topic(struct admin *a, const char *name, int *ret_partitions, struct err *err)
+{
+    int replication;
+
+    if (admin_topic_partitions(a, name, ADMIN_TIMEOUT_MS, ret_partitions, &replication, err) != 0)
+        return -1;
+    if (*ret_partitions == 0)
+        return err_set(err, ERR_CONFIG,
+                       "topic %s does not exist; run rebuild-producer topics apply", name);
+    return 0;
+}
+
+static int check_topics(struct worker *w, struct admin *a, int *ret_partitions, struct err *err)
+{
+    int high, other;
+
+    if (topic(a, w->topics.requests, ret_partitions, err) != 0 ||
+        topic(a, w->topics.requests_high, &high, err) != 0 ||
+        topic(a, w->topics.results, &other, err) != 0 || topic(a, w->topics.dlq, &other, err) != 0)
+        return -1;
+    if (high != *ret_partitions)
+        return err_set(err, ERR_CONFIG, "%s has %d partitions and %s has %d; they must be equal",
+                       w->topics.requests, *ret_partitions, w->topics.requests_high, high);
+    return 0;
+}
+
+static int check_row(struct worker *w, const struct db_reply *r, const char *cluster,
+                     struct err *err)
+{
+    const char *group = w->config->shared.kafka_group_id;
+
+    if (db_rows(r, 0) == 0)
+        return err_set(err, ERR_CONFIG,
+                       "this installation is not set up; run rebuild-producer topics apply");
+    if (strcmp(db_text(r, 0, 0, 1), group) != 0)
+        return err_set(err, ERR_CONFIG,
+                       "kafka-group-id is %s, but this installation's group is %s: a renamed group "
+                       "would read every request again",
+                       group, db_text(r, 0, 0, 1));
+    if (strcmp(db_text(r, 0, 0, 2), cluster) != 0)
+        return err_set(err, ERR_CONFIG,
+                       "the brokers are cluster %s, but this installation belongs to cluster %s",
+                       cluster, db_text(r, 0, 0, 2));
+    if (strstr(db_text(r, 0, 0, 3), w->topics.requests) == NULL)
+        return err_set(err, ERR_CONFIG, "topic-prefix: this installation's topics are %s",
+                       db_text(r, 0, 0, 3));
+    str_copy(w->source, sizeof(w->source), db_text(r, 0, 0, 0));
+    return 0;
+}
+
+static int check_installation(struct worker *w, const char *cluster, struct err *err)
+{
+    struct db_unit *unit = db_unit_new();
+    struct db_reply *reply = NULL;
+    int rc;
+
+    if (unit == NULL)
+        return err_set(err, ERR_INTERNAL, "no memory");
+    db_add(unit, SQL_INSTALLATION, 0, NULL);
+    if (db_run(w->db, unit, 0, &reply, err) != 0)
+        return -1;
+    rc = check_row(w, reply, cluster, err);
+    db_reply_free(reply);
+    return rc;
+}
+
+/* Brokers may come up after us: asked until START_WAIT_MS have passed. */
+static int reach_brokers(struct worker *w, struct admin *a, char cluster[64], struct err *err)
+{
+    int64_t until = event_now_ms(w->loop) + START_WAIT_MS;
+    int brokers;
+
+    while (admin_cluster(a, ADMIN_TIMEOUT_MS, cluster, &brokers, err) != 0) {
+        if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= until)
+            return -1;
+        log_warn("kafka.unreachable", NULL, "%s; trying again", err->msg);
+    }
+    return 0;
+}
+
+int start_kafka(struct worker *w, struct err *err)
+{
+    struct admin *a = admin_new(w->props, w->id, err);
+    char cluster[64];
+    int partitions = 0, rc = -1;
+
+    if (a == NULL)
+        return -1;
+    if (reach_brokers(w, a, cluster, err) != 0 || check_topics(w, a, &partitions, err) != 0 ||
+        check_installation(w, cluster, err) != 0)
+        goto out;
+    if (parts_init(&w->parts, w->topics.requests, w->topics.requests_high, partitions) != 0) {
+        err_set(err, ERR_INTERNAL, "no memory for %d partitions", partitions);
+        goto out;
+    }
+    rc = 0;
+out:
+    admin_free(a);
+    return rc;
+}

@@ -1,0 +1,75 @@
+#include "worker/targets.h"
+
+#include <string.h>
+
+#include "common/base/str.h"
+
+struct target *targets_find(struct targets *t, const char *name)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->items[i].name, name) == 0)
+            return &t->items[i];
+    return NULL;
+}
+
+struct target *targets_need(struct targets *t, const char *name, const char *url)
+{
+    struct target *target = targets_find(t, name);
+
+    if (target != NULL)
+        return target;
+    if (t->n == REPLICAS_MAX)
+        return NULL;
+    target = &t->items[t->n++];
+    *target = (struct target){0};
+    str_copy(target->name, sizeof(target->name), name);
+    str_copy(target->url, sizeof(target->url), url);
+    breaker_init(&target->breaker);
+    list_init(&target->checks_waiting);
+    return target;
+}
+
+bool target_usable(const struct target *t)
+{
+    return t->active && breaker_closed(&t->breaker);
+}
+
+struct target *targets_any(struct targets *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct target *target = &t->items[t->turn++ % t->n];
+
+        if (target_usable(target))
+            return target;
+    }
+    return t->n == 0 ? NULL : &t->items[t->turn++ % t->n];
+}
+
+static int free_slots(const struct target *t, int64_t now_ms)
+{
+    int free = t->limit - t->open;
+
+    if (!target_usable(t) || free <= 0)
+        return 0;
+    if (t->start_limited)
+        return t->start_at_ms <= now_ms ? 1 : 0;
+    return free;
+}
+
+int targets_free(const struct targets *t, int64_t now_ms)
+{
+    int free = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        free += free_slots(&t->items[i], now_ms);
+    return free;
+}
+
+int targets_slots(const struct targets *t)
+{
+    int slots = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        slots += t->items[i].active ? t->items[i].limit : 0;
+    return slots;
+}

@@ -1,0 +1,31 @@
+/* Facts for the ledger, gathered and sent as one unit at a time on the second connection: task ids,
+ * outcomes, parked items, marks. Keyed and kept by the connection's edge over a reconnect. */
+#ifndef WORKER_WRITES_H
+#define WORKER_WRITES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/uuid.h"
+
+struct work;
+struct worker;
+
+int writes_init(struct worker *w); /* -1: no memory */
+void writes_done(struct worker *w);
+/* The outcome is filled in: SETTLING, written in the next batch, then its result is rendered. */
+void writes_settle(struct worker *w, struct work *work);
+/* The outcome is in the ledger already: takes the place and renders the result. */
+void writes_republish(struct worker *w, struct work *work);
+void writes_park(struct worker *w, struct work *work); /* back to the ledger; the offset is done */
+/* The end of the work's attempt is in the ledger: on to validation, retry, or its result. */
+void writes_attempt_ended(struct worker *w, struct work *work);
+/* Task id and cookies of the attempt: a fact, written by whoever learns it. */
+void writes_task(struct worker *w, const struct work *work);
+/* Job keys judged not to be this build's. */
+void writes_judged(struct worker *w, const struct work *work);
+/* These results are out. */
+void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n);
+bool writes_idle(const struct worker *w); /* nothing waits or is under way */
+
+#endif
