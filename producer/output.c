@@ -178,10 +178,11 @@ static bool print_line(struct output *o, const char *const *cells)
             buf_char_add(&b, '\n');
     }
     whole = !b.failed;
-    if (whole)
+    if (whole) {
         fputs(buf_str(&b), o->out);
+        o->printed++;
+    }
     buf_done(&b);
-    o->printed++;
     return whole;
 }
 

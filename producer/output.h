@@ -52,6 +52,10 @@ struct output_field {
 int output_object(const struct producer_config *c, const struct output_field *fields, size_t n,
                   struct err *err);
 
+/* Appends the text as a JSON string, whole; NULL is null. */
+struct buf;
+void output_json_text(struct buf *b, const char *text);
+
 int output_columns(FILE *out); /* of the terminal; 80 if it is none */
 bool output_color(const struct producer_config *c, FILE *out);
 

@@ -59,6 +59,11 @@ void cell_json(struct buf *b, enum cell_type type, const char *text)
         add_escaped(b, text);
 }
 
+void output_json_text(struct buf *b, const char *text)
+{
+    cell_json(b, CELL_TEXT, text);
+}
+
 /* ---- CSV ---- */
 
 void cell_csv(struct buf *b, enum cell_type type, const char *text)

@@ -142,6 +142,11 @@ static void add_paths(struct buf *b, const struct listed *entry)
     buf_done(&joined);
 }
 
+int select_list_param(struct query *q, const struct select_list *l)
+{
+    return list_column(q, l, add_guid);
+}
+
 static void add_list(struct query *q, const struct select_list *l)
 {
     int guids = list_column(q, l, add_guid), bundles = list_column(q, l, add_bundle);

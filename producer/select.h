@@ -41,6 +41,9 @@ struct selection {
  * guid as lower-case text. ERR_CONFIG: a filter on a column that the table lacks, a bad expression. */
 int select_build(struct selection *s, struct query *q, struct err *err);
 
+/* The guids of a list as one array parameter; its number. */
+int select_list_param(struct query *q, const struct select_list *l);
+
 /* Rows of src whose guid is none are not selected. */
 #define SELECT_GUID_PATTERN \
     "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"

@@ -26,9 +26,11 @@ static void refresh(void *arg)
 
 static const char *mode_name(enum run_mode mode)
 {
-    static const char *const names[] = {[RUN_STARTING] = "starting", [RUN_NORMAL] = "running",
-                                        [RUN_HANDOFF] = "draining", [RUN_DRAIN] = "draining",
-                                        [RUN_STOP] = "stopping"};
+    static const char *const names[] = { [RUN_STARTING] = "starting",
+                                         [RUN_NORMAL] = "running",
+                                         [RUN_HANDOFF] = "draining",
+                                         [RUN_DRAIN] = "draining",
+                                         [RUN_STOP] = "stopping" };
 
     return names[mode];
 }
@@ -48,7 +50,8 @@ static bool status(void *arg, struct buf *json)
     for (size_t i = 0; i < w->targets.n; i++) {
         const struct target *t = &w->targets.items[i];
 
-        buf_printf(json, "%s{\"name\":\"%s\",\"in_flight\":%d,\"open\":%d,\"limit\":%d,\"usable\":%s}",
+        buf_printf(json,
+                   "%s{\"name\":\"%s\",\"in_flight\":%d,\"open\":%d,\"limit\":%d,\"usable\":%s}",
                    i == 0 ? "" : ",", t->name, t->builds, t->open, t->limit,
                    target_usable(t) ? "true" : "false");
     }
@@ -74,22 +77,23 @@ static const char *why_not_ready(const struct worker *w)
     return NULL;
 }
 
-static void on_request(void *arg, const struct server_request *request, struct server_answer *answer)
+static void on_request(void *arg, const struct server_request *request,
+                       struct server_answer *answer)
 {
     struct worker *w = arg;
     const char *why = why_not_ready(w);
-    const struct probes probes = {
-        .started = w->mode != RUN_STARTING,
-        .ready = why == NULL && w->mode == RUN_NORMAL,
-        .draining = w->mode > RUN_NORMAL,
-        .why_not_ready = why,
-        .last_turn_ms =
-            w->consumer == NULL ? event_now_ms(w->loop) : consumer_last_poll_ms(w->consumer),
-        .metrics = meters_registry(w),
-        .refresh = refresh,
-        .status = status,
-        .set_level = set_level,
-        .arg = w};
+    const struct probes probes = { .started = w->mode != RUN_STARTING,
+                                   .ready = why == NULL && w->mode == RUN_NORMAL,
+                                   .draining = w->mode > RUN_NORMAL,
+                                   .why_not_ready = why,
+                                   .last_turn_ms = w->consumer == NULL
+                                                       ? event_now_ms(w->loop)
+                                                       : consumer_last_poll_ms(w->consumer),
+                                   .metrics = meters_registry(w),
+                                   .refresh = refresh,
+                                   .status = status,
+                                   .set_level = set_level,
+                                   .arg = w };
 
     if (!probes_answer(&probes, event_now_ms(w->loop), request, answer))
         probes_not_found(request, answer);
@@ -131,21 +135,23 @@ static void on_health(void *arg, const struct http_answer *answer, const struct 
 int admin_healthcheck(const char *listen, const char *what)
 {
     struct event_loop *loop = event_loop_new();
-    struct health h = {0};
+    struct health h = { 0 };
     char url[512];
-    struct err err = {0};
+    struct err err = { 0 };
     struct http *http =
-        loop == NULL ? NULL : http_new(loop, &(struct http_config){.user_agent = "healthcheck"}, &err);
+        loop == NULL ? NULL
+                     : http_new(loop, &(struct http_config){ .user_agent = "healthcheck" }, &err);
     bool host = listen[0] != ':';
 
     snprintf(url, sizeof(url), "http://%s%s/%s", host ? "" : "127.0.0.1", listen, what);
-    if (http != NULL && http_start(http,
-                                   &(struct http_request){.method = "GET",
-                                                          .url = url,
-                                                          .connect_timeout_ms = HEALTHCHECK_TIMEOUT_MS,
-                                                          .timeout_ms = HEALTHCHECK_TIMEOUT_MS,
-                                                          .max_body_bytes = 4096},
-                                   on_health, &h, &err) != NULL)
+    if (http != NULL &&
+        http_start(http,
+                   &(struct http_request){ .method = "GET",
+                                           .url = url,
+                                           .connect_timeout_ms = HEALTHCHECK_TIMEOUT_MS,
+                                           .timeout_ms = HEALTHCHECK_TIMEOUT_MS,
+                                           .max_body_bytes = 4096 },
+                   on_health, &h, &err) != NULL)
         event_loop_run_until(loop, &h.done, event_now_ms(loop) + 2 * HEALTHCHECK_TIMEOUT_MS);
     http_free(http);
     event_loop_free(loop);

@@ -22,12 +22,6 @@ struct adopt {
     size_t n;
 };
 
-int adopt_init(struct worker *w)
-{
-    w->adopting = NULL;
-    return 0;
-}
-
 void adopt_done(struct worker *w)
 {
     free(w->adopting);
@@ -51,7 +45,7 @@ static void add(struct worker *w, struct work *work, bool built)
     a->built[a->n] = built;
     a->n++;
     work->attempt.token = random_u64() >> 1; /* fits a signed 64-bit column */
-    work->in_ask = true;
+    work->taking = true;
 }
 
 void adopt_add(struct worker *w, struct work *work, enum answer answer)
@@ -102,9 +96,9 @@ static void on_adopted(void *arg, const struct db_reply *reply, const struct err
     for (size_t i = 0; i < a->n; i++) {
         struct work *work = works_find(&w->works, &a->ids[i]);
 
-        if (work == NULL || work->state != WORK_ASKING || !work->in_ask)
+        if (work == NULL || work->state != WORK_ASKING || !work->taking)
             continue;
-        work->in_ask = false;
+        work->taking = false;
         if (err == NULL && part_holds(work->req) && in_reply(reply, 0, &work->attempt.id) &&
             in_reply(reply, 1, &a->ids[i]))
             go_on(w, work, a->built[i]);

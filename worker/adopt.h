@@ -12,7 +12,6 @@ struct worker;
  * goes on at once with the attempt that is this process's own. */
 void adopt_add(struct worker *w, struct work *work, enum answer answer);
 void adopt_flush(struct worker *w); /* sends what was collected as one unit */
-int adopt_init(struct worker *w);
-void adopt_done(struct worker *w);
+void adopt_done(struct worker *w);  /* forgets what was collected */
 
 #endif

@@ -19,8 +19,8 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define KEY_BYTES 512          /* a campaign id and a runtime group's key */
-#define NO_LIMIT 1000000       /* open slots of the stand-in replica: slots are the claim's matter */
+#define KEY_BYTES       512     /* a campaign id and a runtime group's key */
+#define NO_LIMIT        1000000 /* open slots of the stand-in replica: slots are the claim's matter */
 #define GROUPS_IN_REPLY (CLAIM_BATCH * WORK_GROUPS_MAX)
 
 /* One reply's candidates, in the form admit() wants. */
@@ -67,8 +67,8 @@ static void read_groups(struct worker *w, const struct db_reply *reply, struct b
         char *key = b->group_keys[b->groups_n];
 
         group_key(key, db_text(reply, 1, row, 0), db_text(reply, 1, row, 1));
-        b->groups[b->groups_n] = (struct admit_group){.warm = db_bool(reply, 1, row, 2),
-                                                      .open = (int)db_int(reply, 1, row, 3)};
+        b->groups[b->groups_n] = (struct admit_group){ .warm = db_bool(reply, 1, row, 2),
+                                                       .open = (int)db_int(reply, 1, row, 3) };
         if (b->groups[b->groups_n].warm)
             waiting_release(w->waiting, WAIT_GROUP, key);
         b->groups_n++;
@@ -81,11 +81,11 @@ static int batch_campaign(struct batch *b, const struct work *work)
         if (uuid_equal(&b->campaign_ids[i], &work->req->campaign_id))
             return (int)i;
     b->campaign_ids[b->campaigns_n] = work->req->campaign_id;
-    b->campaigns[b->campaigns_n] = (struct admit_campaign){
-        .limit = work->policy.limit,
-        .open = work->policy.open,
-        .start_limited = work->policy.start_interval_ms > 0,
-        .start_wait_ms = work->policy.start_wait_ms};
+    b->campaigns[b->campaigns_n] =
+        (struct admit_campaign){ .limit = work->policy.limit,
+                                 .open = work->policy.open,
+                                 .start_limited = work->policy.start_interval_ms > 0,
+                                 .start_wait_ms = work->policy.start_wait_ms };
     return (int)b->campaigns_n++;
 }
 
@@ -106,7 +106,8 @@ static int batch_group(struct batch *b, const struct work *work, const char *gro
 
 static int64_t content_key(const char *guid)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a: equal guids of one batch meet; a false meeting waits once */
+    uint64_t hash = 14695981039346656037u; /* FNV-1a: equal guids of one batch meet; a false meeting
+                                              waits once */
 
     for (; *guid != '\0'; guid++)
         hash = (hash ^ (unsigned char)*guid) * 1099511628211u;
@@ -118,12 +119,12 @@ static void add_candidate(struct batch *b, struct work *work)
     struct admit_item *item = &b->items[b->n];
     size_t n = 0;
 
-    *item = (struct admit_item){.lane = work->req->lane,
-                                .rank = work->req->rank,
-                                .campaign = batch_campaign(b, work),
-                                .content_key = content_key(work->guid),
-                                .content_open = work->content_conflict,
-                                .avoid_replica = -1};
+    *item = (struct admit_item){ .lane = work->req->lane,
+                                 .rank = work->req->rank,
+                                 .campaign = batch_campaign(b, work),
+                                 .content_key = content_key(work->guid),
+                                 .content_open = work->content_conflict,
+                                 .avoid_replica = -1 };
     for (size_t i = 0; i < work->groups_n; i++) {
         int group = batch_group(b, work, work->groups[i]);
 
@@ -142,38 +143,31 @@ static void decide(struct worker *w, struct batch *b, size_t i)
     char campaign[UUID_TEXT_BYTES];
 
     switch (d->what) {
-    case ADMIT_WAIT_GROUP:
-        ask_wait(w, work, WAIT_GROUP, b->group_keys[d->group], 0);
-        break;
-    case ADMIT_WAIT_CONTENT:
-        ask_wait(w, work, WAIT_CONTENT, work->guid, 0);
-        break;
+    case ADMIT_WAIT_GROUP: ask_wait(w, work, WAIT_GROUP, b->group_keys[d->group], 0); break;
+    case ADMIT_WAIT_CONTENT: ask_wait(w, work, WAIT_CONTENT, work->guid, 0); break;
     case ADMIT_WAIT_CAMPAIGN:
         uuid_format(&work->req->campaign_id, campaign);
         ask_wait(w, work, WAIT_CAMPAIGN, campaign, 0);
         break;
-    case ADMIT_WAIT_START:
-        ask_wait(w, work, WAIT_START, "", d->wait_ms);
-        break;
+    case ADMIT_WAIT_START: ask_wait(w, work, WAIT_START, "", d->wait_ms); break;
     case ADMIT_RUN:
-    case ADMIT_WAIT_SLOT:
-        reading_start(w, work);
-        break;
+    case ADMIT_WAIT_SLOT: reading_start(w, work); break;
     }
 }
 
-/* Slots are left to the claim: the one stand-in replica always has room. Returns how many went on. */
+/* Slots are left to the claim: the one stand-in replica always has room. Returns how many went on.
+ */
 static size_t admit_candidates(struct worker *w, struct batch *b)
 {
-    static const struct admit_replica any = {.limit = NO_LIMIT, .usable = true};
-    struct admit_input in = {.replicas = &any,
-                             .replicas_n = 1,
-                             .campaigns = b->campaigns,
-                             .campaigns_n = b->campaigns_n,
-                             .groups = b->groups,
-                             .groups_n = b->groups_n,
-                             .items = b->items,
-                             .items_n = b->n};
+    static const struct admit_replica any = { .limit = NO_LIMIT, .usable = true };
+    struct admit_input in = { .replicas = &any,
+                              .replicas_n = 1,
+                              .campaigns = b->campaigns,
+                              .campaigns_n = b->campaigns_n,
+                              .groups = b->groups,
+                              .groups_n = b->groups_n,
+                              .items = b->items,
+                              .items_n = b->n };
     size_t moved = 0;
 
     if (b->n == 0)
@@ -207,29 +201,16 @@ static void act(struct worker *w, struct work *work, enum answer answer)
         meters_deduplicated(w, "copy");
         ask_forget(w, work, 1);
         break;
-    case ANSWER_REPUBLISH:
-        writes_republish(w, work);
-        break;
+    case ANSWER_REPUBLISH: writes_republish(w, work); break;
     case ANSWER_RESUME:
     case ANSWER_ADOPT:
-    case ANSWER_VALIDATE:
-        adopt_add(w, work, answer);
-        break;
-    case ANSWER_CANCEL:
-        end_without_build(w, work, ITEM_CANCELLED);
-        break;
-    case ANSWER_EXPIRE:
-        end_without_build(w, work, ITEM_EXPIRED);
-        break;
-    case ANSWER_PARK:
-        writes_park(w, work);
-        break;
-    case ANSWER_DUE:
-        ask_wait(w, work, WAIT_DUE, "", work->facts.due_in_ms);
-        break;
+    case ANSWER_VALIDATE: adopt_add(w, work, answer); break;
+    case ANSWER_CANCEL: end_without_build(w, work, ITEM_CANCELLED); break;
+    case ANSWER_EXPIRE: end_without_build(w, work, ITEM_EXPIRED); break;
+    case ANSWER_PARK: writes_park(w, work); break;
+    case ANSWER_DUE: ask_wait(w, work, WAIT_DUE, "", work->facts.due_in_ms); break;
     case ANSWER_CANDIDATE:
-    case ANSWERS:
-        break;
+    case ANSWERS: break;
     }
 }
 

@@ -10,14 +10,15 @@
 #include "common/ledger/db.h"
 #include "worker/answer.h"
 #include "worker/claims.h"
+#include "worker/presence.h"
 #include "worker/results.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-#define READY_MAX 512     /* asked and read ahead: more would only grow stale */
-#define READY_AHEAD 4     /* beyond the free slots, when builds end slowly */
-#define FAST_LANE_HEADS 8 /* asked about although enough normal ones are ready */
-#define ASK_TICK_MS 1000  /* keyed lists are asked about at least this often */
+#define READY_MAX       512  /* asked and read ahead: more would only grow stale */
+#define READY_AHEAD     4    /* beyond the free slots, when builds end slowly */
+#define FAST_LANE_HEADS 8    /* asked about although enough normal ones are ready */
+#define ASK_TICK_MS     1000 /* keyed lists are asked about at least this often */
 
 struct ask {
     struct event_timer *timer;
@@ -25,6 +26,7 @@ struct ask {
     bool kicked;
     struct uuid ids[CLAIM_BATCH]; /* of the question under way */
     size_t n;
+    int64_t view_due_ms; /* when the replicas' limits and counts are asked for again */
 };
 
 static void turn(void *arg);
@@ -52,6 +54,17 @@ void ask_kick(struct worker *w)
         return;
     w->ask->kicked = true;
     event_timer_start(w->ask->timer, 0, 0);
+}
+
+void ask_view_in(struct worker *w, int64_t delay_ms)
+{
+    int64_t due = event_now_ms(w->loop) + delay_ms;
+
+    if (due >= w->ask->view_due_ms)
+        return;
+    w->ask->view_due_ms = due;
+    if (!w->ask->kicked)
+        event_timer_start(w->ask->timer, delay_ms, 0);
 }
 
 void ask_forget(struct worker *w, struct work *work, int done)
@@ -99,6 +112,7 @@ void ask_again(struct worker *w, struct work *work)
     work_stop(work);
     work_enter(&w->works, work, WORK_ASKING);
     work->in_ask = false;
+    work->taking = false;
     ask_kick(w);
 }
 
@@ -121,8 +135,8 @@ static size_t slot_heads(struct worker *w)
 {
     size_t held = w->works.lists[WORK_READY].n + w->works.lists[WORK_READING].n +
                   w->works.lists[WORK_CLAIMING].n;
-    size_t want = (size_t)targets_free(&w->targets, event_now_ms(w->loop)) + READY_AHEAD +
-                  claims_pace(w);
+    size_t want =
+        (size_t)targets_free(&w->targets, event_now_ms(w->loop)) + READY_AHEAD + claims_pace(w);
 
     if (!worker_may_start(w))
         return 0;
@@ -148,7 +162,8 @@ static void gather(struct worker *w)
     w->ask->n = 0;
     for (struct list_node *n = list_first(asking); n != NULL && w->ask->n < CLAIM_BATCH;
          n = list_next(asking, n))
-        add_to_question(w, list_entry(n, struct work, node));
+        if (!list_entry(n, struct work, node)->taking)
+            add_to_question(w, list_entry(n, struct work, node));
     if (w->mode != RUN_NORMAL)
         return;
     heads_n = waiting_heads(w->waiting, event_now_ms(w->loop), slot_heads(w), heads,
@@ -194,6 +209,7 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
             answer_unknown(w, work); /* the ledger has no such item */
     }
     claims_kick(w);
+    presence_want(w);
     if (moved > 0 || w->works.lists[WORK_ASKING].n > 0)
         ask_kick(w); /* not after keyed heads alone: they would be asked about without end */
     if (err != NULL)
@@ -224,22 +240,38 @@ static int submit(struct worker *w)
     return db_submit(w->db, unit, on_reply, w);
 }
 
+/* Ready requests wait for slots that other workers free: the view must not grow old. */
+static bool view_is_old(const struct worker *w, int64_t now)
+{
+    return w->works.lists[WORK_READY].n > 0 && now >= w->ask->view_due_ms;
+}
+
+static int64_t next_turn_in(const struct worker *w, int64_t now)
+{
+    int64_t due = waiting_next_due(w->waiting);
+
+    if (w->works.lists[WORK_READY].n > 0 && w->ask->view_due_ms < due)
+        due = w->ask->view_due_ms;
+    if (due > now + ASK_TICK_MS)
+        due = now + ASK_TICK_MS;
+    return due > now ? due - now : 1;
+}
+
 static void turn(void *arg)
 {
     struct worker *w = arg;
-    int64_t now = event_now_ms(w->loop), due;
+    int64_t now = event_now_ms(w->loop);
 
     w->ask->kicked = false;
     if (!w->ask->in_flight && db_is_up(w->db)) {
         gather(w);
-        if (w->ask->n > 0) {
+        if (w->ask->n > 0 || view_is_old(w, now)) {
+            w->ask->view_due_ms = now + ASK_TICK_MS;
             w->ask->in_flight = submit(w) == 0;
             if (!w->ask->in_flight)
                 worker_exit(w, 1);
         }
     }
     claims_kick(w);
-    due = waiting_next_due(w->waiting);
-    due = due - now < ASK_TICK_MS ? due - now : ASK_TICK_MS;
-    event_timer_start(w->ask->timer, due > 1 ? due : 1, 0);
+    event_timer_start(w->ask->timer, next_turn_in(w, now), 0);
 }

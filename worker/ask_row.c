@@ -32,7 +32,7 @@ static void read_facts(struct work *work, const struct db_reply *r, size_t row)
     struct item_facts *f = &work->facts;
     bool has_attempt = !db_null(r, 0, row, ASK_ATTEMPT);
 
-    *f = (struct item_facts){0};
+    *f = (struct item_facts){ 0 };
     if (!item_state_parse(db_text(r, 0, row, ASK_STATE), &f->state))
         f->state = ITEM_REJECTED;
     if (!campaign_state_parse(db_text(r, 0, row, ASK_CAMPAIGN_STATE), &f->campaign))

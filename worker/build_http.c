@@ -13,7 +13,7 @@
 #include "worker/replicas.h"
 #include "worker/worker.h"
 
-#define HEADER_BYTES (COOKIES_MAX_BYTES + 64)
+#define HEADER_BYTES     (COOKIES_MAX_BYTES + 64)
 #define KEY_HEADER_BYTES 1024
 
 /* A call's context: the work may be gone when the answer comes only if it was cancelled, and then
@@ -95,22 +95,23 @@ void builds_request(struct worker *w, struct work *work, const struct build_requ
         worker_exit(w, 1);
         return;
     }
-    *c = (struct call){.w = w, .work = work, .target = r->target, .route = r->route,
-                       .on_answer = r->on_answer};
+    *c = (struct call){
+        .w = w, .work = work, .target = r->target, .route = r->route, .on_answer = r->on_answer
+    };
     make_headers(&headers, w, work, r);
-    work->call = http_start(
-        w->http,
-        &(struct http_request){.method = r->method,
-                               .url = r->url,
-                               .headers = headers.list,
-                               .body = r->body,
-                               .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-                               .timeout_ms = (int)r->timeout_ms,
-                               .max_body_bytes = r->page ? PAGE_REPLY_KEEP_BYTES
-                                                         : API_REPLY_MAX_BYTES,
-                               .cut_is_error = !r->page,
-                               .let = r->guarded ? let : NULL},
-        on_answer, c, &err);
+    work->call =
+        http_start(w->http,
+                   &(struct http_request){ .method = r->method,
+                                           .url = r->url,
+                                           .headers = headers.list,
+                                           .body = r->body,
+                                           .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                           .timeout_ms = (int)r->timeout_ms,
+                                           .max_body_bytes = r->page ? PAGE_REPLY_KEEP_BYTES
+                                                                     : API_REPLY_MAX_BYTES,
+                                           .cut_is_error = !r->page,
+                                           .let = r->guarded ? let : NULL },
+                   on_answer, c, &err);
     work->call_arg = c;
     if (work->call == NULL) {
         work->call_arg = NULL;

@@ -14,14 +14,14 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define URL_BYTES 2048
-#define POLL_PACE_MIN_MS 250 /* a server that does not honour `wait` is not asked more often */
-#define POLL_PACE_MAX_MS 2000
-#define POLL_EARLY_MS 500    /* an unfinished answer that came faster did not wait */
+#define URL_BYTES         2048
+#define POLL_PACE_MIN_MS  250 /* a server that does not honour `wait` is not asked more often */
+#define POLL_PACE_MAX_MS  2000
+#define POLL_EARLY_MS     500 /* an unfinished answer that came faster did not wait */
 #define POLL_RETRY_MIN_MS 500
 #define POLL_RETRY_MAX_MS 15000
-#define REFUSED_PAUSE_MS 1000 /* a replica that refuses a POST and does not say for how long */
-#define NO_TASK_TRIES 2      /* a 404 is asked again once before the jobs look-up */
+#define REFUSED_PAUSE_MS  1000 /* a replica that refuses a POST and does not say for how long */
+#define NO_TASK_TRIES     2    /* a 404 is asked again once before the jobs look-up */
 
 static void poll(struct worker *w, struct work *work);
 
@@ -43,7 +43,8 @@ static void log_attempt(struct worker *w, const struct work *work, const char *w
         LOG_S("topic", work->req->part->topic),
         LOG_I("partition", work->req->part->partition),
         LOG_I("offset", work->req->offset),
-        {.type = LOG_FIELD_END}};
+        { .type = LOG_FIELD_END }
+    };
 
     if (a->cls == EC_NONE)
         log_debug("build.ended", fields, "%s", what);
@@ -69,7 +70,8 @@ static void end_failed(struct worker *w, struct work *work, enum error_class cls
                        const char *message)
 {
     struct attempt *a = &work->attempt;
-    int same = work->last_class == cls ? 1 : 0;
+    /* by name: the ledger keeps names, and two classes share one */
+    int same = str_equal(error_row(work->last_class)->name, error_row(cls)->name) ? 1 : 0;
 
     a->cls = cls;
     str_copy(a->message, sizeof(a->message), message);
@@ -88,7 +90,8 @@ static void end_failed(struct worker *w, struct work *work, enum error_class cls
     end(w, work);
 }
 
-void builds_end_class(struct worker *w, struct work *work, enum error_class cls, const char *message)
+void builds_end_class(struct worker *w, struct work *work, enum error_class cls,
+                      const char *message)
 {
     end_failed(w, work, cls, message);
 }
@@ -155,22 +158,15 @@ static void on_posted(struct worker *w, struct work *work, const struct http_ans
         writes_task(w, work);
         task_known(w, work);
         break;
-    case API_REFUSED:
-        end_failed(w, work, v.cls, v.msg);
-        break;
+    case API_REFUSED: end_failed(w, work, v.cls, v.msg); break;
     case API_NOT_SENT:
     case API_NOT_LET:
-    case API_KEY_REFUSED:
-        builds_end_not_started(w, work, v.msg);
-        break;
+    case API_KEY_REFUSED: builds_end_not_started(w, work, v.msg); break;
     case API_TRY_LATER: /* refused before anything began: 429, 401 of an ingress */
-        end_not_started(w, work, v.msg,
-                        v.retry_after_ms > 0 ? v.retry_after_ms : REFUSED_PAUSE_MS);
+        end_not_started(w, work, v.msg, v.retry_after_ms > 0 ? v.retry_after_ms : REFUSED_PAUSE_MS);
         break;
     case API_UNKNOWN:
-    case API_NO_TASK:
-        lookup_start(w, work);
-        break;
+    case API_NO_TASK: lookup_start(w, work); break;
     }
 }
 
@@ -184,17 +180,17 @@ void builds_post(struct worker *w, struct work *work)
     buf_init(&body, URL_BYTES);
     api_url_build(&url, a->target->url, work->guid);
     api_body_build(&body, work->bundle_id);
-    builds_request(w, work,
-                   &(struct build_request){
-                       .method = "POST",
-                       .url = buf_str(&url),
-                       .body = buf_str(&body),
-                       .timeout_ms = w->config->shared.connect_request_timeout_ms,
-                       .guarded = true,
-                       .with_cookies = true,
-                       .target = a->target,
-                       .route = "build",
-                       .on_answer = on_posted});
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "POST",
+                                 .url = buf_str(&url),
+                                 .body = buf_str(&body),
+                                 .timeout_ms = w->config->shared.connect_request_timeout_ms,
+                                 .guarded = true,
+                                 .with_cookies = true,
+                                 .target = a->target,
+                                 .route = "build",
+                                 .on_answer = on_posted });
     buf_done(&url);
     buf_done(&body);
 }
@@ -242,8 +238,8 @@ static void on_task(struct worker *w, struct work *work, const struct http_answe
 
 static void poll_failed(struct worker *w, struct work *work, const struct api_verdict *v)
 {
-    int64_t delay = backoff_delay_ms(POLL_RETRY_MIN_MS, POLL_RETRY_MAX_MS, ++work->tries,
-                                     random_u64());
+    int64_t delay =
+        backoff_delay_ms(POLL_RETRY_MIN_MS, POLL_RETRY_MAX_MS, ++work->tries, random_u64());
 
     if (v->what == API_NO_TASK && work->tries >= NO_TASK_TRIES) {
         lookup_start(w, work);
@@ -259,7 +255,7 @@ static void poll_failed(struct worker *w, struct work *work, const struct api_ve
 
 static void on_polled(struct worker *w, struct work *work, const struct http_answer *answer)
 {
-    struct api_task task = {0};
+    struct api_task task = { 0 };
     struct api_verdict v = api_read_task(answer, &task, on_line, work);
 
     builds_judge_target(w, work->attempt.target, &v);
@@ -275,17 +271,16 @@ static void poll(struct worker *w, struct work *work)
     struct buf url;
 
     buf_init(&url, URL_BYTES);
-    api_url_task(&url, a->target->url, a->task_id, a->first,
-                 (int)(w->config->task_wait_ms / 1000));
-    builds_request(w, work,
-                   &(struct build_request){.method = "GET",
-                                           .url = buf_str(&url),
-                                           .timeout_ms = w->config->task_wait_ms +
-                                                         TASK_WAIT_MARGIN_MS,
-                                           .with_cookies = true,
-                                           .target = a->target,
-                                           .route = "task",
-                                           .on_answer = on_polled});
+    api_url_task(&url, a->target->url, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "GET",
+                                 .url = buf_str(&url),
+                                 .timeout_ms = w->config->task_wait_ms + TASK_WAIT_MARGIN_MS,
+                                 .with_cookies = true,
+                                 .target = a->target,
+                                 .route = "task",
+                                 .on_answer = on_polled });
     buf_done(&url);
 }
 

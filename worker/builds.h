@@ -1,5 +1,6 @@
-/* Drives one build against its replica: POST, long poll, the jobs look-up when the task or an answer
- * is lost, the verdict. Ends in builds_end(), which hands the work to the claims' next turn. */
+/* Drives one build against its replica: POST, long poll, the jobs look-up when the task or an
+ * answer is lost, the verdict. Ends in builds_end(), which hands the work to the claims' next turn.
+ */
 #ifndef WORKER_BUILDS_H
 #define WORKER_BUILDS_H
 
@@ -22,7 +23,8 @@ void builds_follow(struct worker *w, struct work *work);
 /* The restore ended: code 0 is a success, any other a failure that is classed by its log. */
 void builds_end_code(struct worker *w, struct work *work, int code, const char *error_text);
 /* The attempt ended without a code of Connect's. */
-void builds_end_class(struct worker *w, struct work *work, enum error_class cls, const char *message);
+void builds_end_class(struct worker *w, struct work *work, enum error_class cls,
+                      const char *message);
 /* The POST was not let through or did not leave: counts as nothing. */
 void builds_end_not_started(struct worker *w, struct work *work, const char *why);
 
@@ -32,14 +34,14 @@ typedef void builds_answer_fn(struct worker *w, struct work *work, const struct 
 struct build_request {
     const char *method;
     const char *url;
-    const char *body;    /* NULL: none */
+    const char *body; /* NULL: none */
     int64_t timeout_ms;
-    bool guarded;        /* the POST: asks the guard */
+    bool guarded; /* the POST: asks the guard */
     bool with_cookies;
-    bool anonymous;      /* without the key */
-    bool page;           /* a content page: only its start is kept, however long it is */
+    bool anonymous; /* without the key */
+    bool page;      /* a content page: only its start is kept, however long it is */
     struct target *target;
-    const char *route;   /* for the metrics: content build task jobs */
+    const char *route; /* for the metrics: content build task jobs */
     builds_answer_fn *on_answer;
 };
 void builds_request(struct worker *w, struct work *work, const struct build_request *r);

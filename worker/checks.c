@@ -17,26 +17,26 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define AGAIN_MIN_MS 250
-#define AGAIN_MAX_MS 5000
-#define CHECKS_MAX (ACCESS_PATHS_MAX + 1) /* each path with the key, one as anybody */
+#define AGAIN_MIN_MS          250
+#define AGAIN_MAX_MS          5000
+#define CHECKS_MAX            (ACCESS_PATHS_MAX + 1) /* each path with the key, one as anybody */
 #define CHECKS_TEXT_MAX_BYTES (64 * 1024)
-#define URL_BYTES 8192
+#define URL_BYTES             8192
 
 /* One item's validation. In its target's queue until there is room, then running. */
 struct check_run {
-    struct list_node node;    /* in target->checks_waiting; unlinked: running */
+    struct list_node node; /* in target->checks_waiting; unlinked: running */
     struct worker *w;
     struct work *work;
-    size_t at;                /* path under way; paths_n: the anonymous one */
-    bool opened;              /* a path answered the key with 2xx */
-    int64_t until_ms;         /* of the check under way */
+    size_t at;        /* path under way; paths_n: the anonymous one */
+    bool opened;      /* a path answered the key with 2xx */
+    int64_t until_ms; /* of the check under way */
     struct access_check checks[CHECKS_MAX];
     size_t n;
     enum access_verdict worst;
     enum error_class cls;
     char message[TEXT_FIELD_MAX_BYTES + 1];
-    int http_status;          /* of the page that the API is asked about */
+    int http_status; /* of the page that the API is asked about */
     double duration_s;
 };
 
@@ -49,8 +49,7 @@ static int bound(const struct worker *w, const struct target *t)
 
     if (own > 0)
         return own;
-    return t->max_inflight > 0 ? t->max_inflight
-                               : (int)w->config->shared.replica_max_inflight;
+    return t->max_inflight > 0 ? t->max_inflight : (int)w->config->shared.replica_max_inflight;
 }
 
 static void free_run(struct check_run *run)
@@ -127,12 +126,12 @@ static void record(struct check_run *run, const struct access_judgement *j)
     snprintf(own, sizeof(own), "/content/%s/", run->work->guid);
     if (path == NULL)
         path = own;
-    *c = (struct access_check){.path = str_dup(path),
-                               .as = str_dup(anonymous(run) ? "anonymous" : "key"),
-                               .http_status = run->http_status,
-                               .duration_s = run->duration_s,
-                               .verdict = str_dup(access_verdict_name(j->verdict)),
-                               .note = j->note[0] == '\0' ? NULL : str_dup(j->note)};
+    *c = (struct access_check){ .path = str_dup(path),
+                                .as = str_dup(anonymous(run) ? "anonymous" : "key"),
+                                .http_status = run->http_status,
+                                .duration_s = run->duration_s,
+                                .verdict = str_dup(access_verdict_name(j->verdict)),
+                                .note = j->note[0] == '\0' ? NULL : str_dup(j->note) };
     if (access_worst(run->worst, j->verdict) != run->worst) {
         run->cls = j->cls;
         snprintf(run->message, sizeof(run->message), "%s: %s", path, j->note);
@@ -199,14 +198,14 @@ static void ask_api(struct worker *w, struct work *work)
 
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->attempt.target->url, work->guid);
-    builds_request(w, work,
-                   &(struct build_request){
-                       .method = "GET",
-                       .url = buf_str(&url),
-                       .timeout_ms = w->config->shared.connect_request_timeout_ms,
-                       .target = work->attempt.target,
-                       .route = "content",
-                       .on_answer = on_api});
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "GET",
+                                 .url = buf_str(&url),
+                                 .timeout_ms = w->config->shared.connect_request_timeout_ms,
+                                 .target = work->attempt.target,
+                                 .route = "content",
+                                 .on_answer = on_api });
     buf_done(&url);
 }
 
@@ -241,15 +240,15 @@ static void request_page(struct worker *w, struct work *work)
     buf_init(&url, URL_BYTES);
     api_url_page(&url, target->url, work->guid, path_of(work, anonymous(run) ? 0 : run->at));
     builds_request(w, work,
-                   &(struct build_request){.method = "GET",
-                                           .url = buf_str(&url),
-                                           .timeout_ms = left > 1 ? left : 1,
-                                           .page = true,
-                                           .anonymous = anonymous(run),
-                                           .with_cookies = !anonymous(run),
-                                           .target = target,
-                                           .route = "page",
-                                           .on_answer = on_page});
+                   &(struct build_request){ .method = "GET",
+                                            .url = buf_str(&url),
+                                            .timeout_ms = left > 1 ? left : 1,
+                                            .page = true,
+                                            .anonymous = anonymous(run),
+                                            .with_cookies = !anonymous(run),
+                                            .target = target,
+                                            .route = "page",
+                                            .on_answer = on_page });
     buf_done(&url);
 }
 
@@ -263,8 +262,10 @@ static void run_now(struct worker *w, struct check_run *run)
 
 static void start_waiting(struct worker *w, struct target *target)
 {
-    while (target->checks < bound(w, target) && target->checks_waiting.n > 0)
-        run_now(w, list_entry(list_pop(&target->checks_waiting), struct check_run, node));
+    struct list_node *node;
+
+    while (target->checks < bound(w, target) && (node = list_pop(&target->checks_waiting)) != NULL)
+        run_now(w, list_entry(node, struct check_run, node));
 }
 
 void checks_start(struct worker *w, struct work *work)

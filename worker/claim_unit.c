@@ -43,12 +43,12 @@ static void view(struct worker *w, struct admit_replica *out)
     for (size_t i = 0; i < w->targets.n; i++) {
         const struct target *t = &w->targets.items[i];
 
-        out[i] = (struct admit_replica){
-            .limit = t->limit,
-            .open = t->open,
-            .usable = target_usable(t),
-            .start_limited = t->start_limited,
-            .start_wait_ms = t->start_at_ms > now ? t->start_at_ms - now : 0};
+        out[i] = (struct admit_replica){ .limit = t->limit,
+                                         .open = t->open,
+                                         .usable = target_usable(t),
+                                         .start_limited = t->start_limited,
+                                         .start_wait_ms =
+                                             t->start_at_ms > now ? t->start_at_ms - now : 0 };
     }
 }
 
@@ -109,12 +109,14 @@ static void gather_claims(struct worker *w, struct claim_unit *u)
     struct admit_item items[PROPOSE_FROM];
     struct admit_decision decisions[PROPOSE_FROM];
     struct admit_replica replicas[REPLICAS_MAX];
-    static const struct admit_campaign any = {.limit = -1}; /* campaigns and groups: the guard's matter */
-    struct admit_input in = {.replicas = replicas,
-                             .replicas_n = w->targets.n,
-                             .campaigns = &any,
-                             .campaigns_n = 1,
-                             .items = items};
+    static const struct admit_campaign any = {
+        .limit = -1
+    }; /* campaigns and groups: the guard's matter */
+    struct admit_input in = { .replicas = replicas,
+                              .replicas_n = w->targets.n,
+                              .campaigns = &any,
+                              .campaigns_n = 1,
+                              .items = items };
 
     u->claims_n = 0;
     if (!worker_may_start(w))
@@ -122,11 +124,11 @@ static void gather_claims(struct worker *w, struct claim_unit *u)
     in.items_n = ready_works(w, works);
     view(w, replicas);
     for (size_t i = 0; i < in.items_n; i++)
-        items[i] = (struct admit_item){.lane = works[i]->req->lane,
-                                       .rank = works[i]->req->rank,
-                                       .groups = {-1, -1, -1, -1},
-                                       .content_key = (int64_t)i,
-                                       .avoid_replica = avoid(w, works[i])};
+        items[i] = (struct admit_item){ .lane = works[i]->req->lane,
+                                        .rank = works[i]->req->rank,
+                                        .groups = { -1, -1, -1, -1 },
+                                        .content_key = (int64_t)i,
+                                        .avoid_replica = avoid(w, works[i]) };
     if (in.items_n == 0 || admit(&in, decisions) != 0)
         return;
     for (size_t i = 0; i < in.items_n && u->claims_n < CLAIM_BATCH; i++) {
@@ -139,7 +141,8 @@ static void gather_claims(struct worker *w, struct claim_unit *u)
 
 void claim_unit_gather(struct worker *w, struct claim_unit *u, size_t ends_max)
 {
-    u->end_at = u->granted_at = u->results_at = u->replicas_at = CLAIM_UNIT_NO_STATEMENT;
+    u->end_at = u->give_at = u->granted_at = u->results_at = u->replicas_at =
+        CLAIM_UNIT_NO_STATEMENT;
     gather_ends(w, u, ends_max);
     gather_claims(w, u);
 }
@@ -213,7 +216,7 @@ static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *uni
     struct columns c;
     struct buf ids;
     char lane_text[16], rank_text[24], n_text[24], payload[80];
-    const char *give[5] = {w->id, lane_text, rank_text, n_text, payload};
+    const char *give[5] = { w->id, lane_text, rank_text, n_text, payload };
     const char *results[1];
     const struct work *first = works_find(&w->works, &u->ends[0]);
     int lane;
@@ -248,7 +251,7 @@ static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *uni
     snprintf(rank_text, sizeof(rank_text), "%lld", (long long)rank);
     snprintf(n_text, sizeof(n_text), "%zu", u->ends_n);
     snprintf(payload, sizeof(payload), "slot %s", first->attempt.target->name);
-    db_add(unit, SQL_GIVE, 5, give);
+    u->give_at = db_add(unit, SQL_GIVE, 5, give);
     columns_done(&c);
     buf_done(&ids);
     return good;

@@ -20,8 +20,10 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define RETRY_MS 200      /* after a turn that failed in the ledger */
-#define PACE_SHARE 8      /* ask ahead for an eighth of a second of starts: a question and a content read */
+#define GAVE_VIEW_MS 50  /* a slot was left to another worker: look again whether it took it */
+#define RETRY_MS     200 /* after a turn that failed in the ledger */
+#define PACE_SHARE \
+    8 /* ask ahead for an eighth of a second of starts: a question and a content read */
 #define PACE_WINDOW_MS 1000
 
 struct claims {
@@ -29,8 +31,8 @@ struct claims {
     bool kicked;
     bool in_flight;
     struct claim_unit unit;
-    size_t ends_max;      /* halved while the ledger refuses a batch, to find the row */
-    int64_t window_ms;    /* start of the second that is being counted */
+    size_t ends_max;   /* halved while the ledger refuses a batch, to find the row */
+    int64_t window_ms; /* start of the second that is being counted */
     size_t starts, pace;
 };
 
@@ -136,6 +138,8 @@ static void take_ends(struct worker *w, const struct db_reply *reply)
     }
     if (u->results_at != CLAIM_UNIT_NO_STATEMENT)
         results_take_rows(w, reply, u->results_at);
+    if (u->give_at != CLAIM_UNIT_NO_STATEMENT && db_int(reply, u->give_at, 0, 1) > 0)
+        ask_view_in(w, GAVE_VIEW_MS);
     w->claims->ends_max = CLAIM_UNIT_ENDS;
 }
 
@@ -183,7 +187,8 @@ static void give_back(struct worker *w, const struct err *err)
         struct work *work = find(w, &u->claims[i], WORK_CLAIMING);
 
         if (work != NULL)
-            ask_again(w, work); /* with its attempt id and token, in case it was granted after all */
+            ask_again(w,
+                      work); /* with its attempt id and token, in case it was granted after all */
     }
 }
 

@@ -36,7 +36,7 @@ int external_note(struct worker *w, struct request *request)
     if (e == NULL)
         return -1;
     e->request = *request;
-    *request = (struct request){0};
+    *request = (struct request){ 0 };
     HASH_ADD(hh, w->externals, request.request_id, sizeof(e->request.request_id), e);
     return 0;
 }
@@ -86,7 +86,7 @@ static void on_inserted(void *arg, const struct db_reply *reply, const struct er
         log_warn("external.not_inserted", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
     if (work == NULL || work->state != WORK_ASKING)
         return;
-    work->in_ask = false;
+    work->taking = false;
     if (err == NULL)
         ask_again(in.w, work);
     else
@@ -98,22 +98,22 @@ static void add_item(struct db_unit *unit, const struct request *r, const char *
     const struct content *c = &r->content;
     char id[UUID_TEXT_BYTES];
     struct buf paths;
-    const char *params[16] = {uuid_format(&r->request_id, id),
-                              campaign,
-                              r->high_lane ? "1" : "0",
-                              c->guid,
-                              c->bundle_id,
-                              c->app_mode,
-                              c->title,
-                              c->name,
-                              c->owner_guid,
-                              c->owner_username,
-                              c->access_type,
-                              c->r_version,
-                              c->py_version,
-                              c->quarto_version,
-                              c->image_name,
-                              NULL};
+    const char *params[16] = { uuid_format(&r->request_id, id),
+                               campaign,
+                               r->high_lane ? "1" : "0",
+                               c->guid,
+                               c->bundle_id,
+                               c->app_mode,
+                               c->title,
+                               c->name,
+                               c->owner_guid,
+                               c->owner_username,
+                               c->access_type,
+                               c->r_version,
+                               c->py_version,
+                               c->quarto_version,
+                               c->image_name,
+                               NULL };
 
     buf_init(&paths, 64 * 1024);
     array_open(&paths);
@@ -131,9 +131,9 @@ static void insert(struct worker *w, struct external *e)
     struct insertion *in = malloc(sizeof(*in));
     struct db_unit *unit = db_unit_new();
     char campaign[UUID_TEXT_BYTES];
-    const char *id = uuid_is_nil(&r->campaign_id) ? NO_CAMPAIGN
-                                                  : uuid_format(&r->campaign_id, campaign);
-    const char *params[4] = {id, r->campaign_name, r->reason, r->actor};
+    const char *id =
+        uuid_is_nil(&r->campaign_id) ? NO_CAMPAIGN : uuid_format(&r->campaign_id, campaign);
+    const char *params[4] = { id, r->campaign_name, r->reason, r->actor };
 
     if (in == NULL || unit == NULL) {
         free(in);
@@ -141,7 +141,7 @@ static void insert(struct worker *w, struct external *e)
         worker_exit(w, 1);
         return;
     }
-    *in = (struct insertion){w, r->request_id};
+    *in = (struct insertion){ w, r->request_id };
     e->inserting = true;
     db_unit_transaction(unit);
     db_add(unit, SQL_EXTERNAL_CAMPAIGN, 4, params);
@@ -157,7 +157,7 @@ void external_ask(struct worker *w, struct work *work)
 
     HASH_FIND(hh, w->externals, &work->req->id, sizeof(work->req->id), e);
     if (e != NULL) {
-        work->in_ask = true; /* not asked about until it is inserted */
+        work->taking = true; /* not asked about until it is inserted */
         insert(w, e);
         return;
     }

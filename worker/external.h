@@ -13,9 +13,11 @@ struct worker;
 /* Asked about and not found: inserts what external_note() kept of it, then asks again. */
 void external_ask(struct worker *w, struct work *work);
 /* At intake: keeps the decoded record of a foreign source until the ledger knows it; takes the
- * request's members (the struct is empty afterwards), does nothing for our own source. -1: no memory. */
+ * request's members (the struct is empty afterwards), does nothing for our own source. -1: no
+ * memory. */
 int external_note(struct worker *w, struct request *request);
-void external_known(struct worker *w, const struct uuid *request_id); /* the ledger has it: forget */
+void external_known(struct worker *w,
+                    const struct uuid *request_id); /* the ledger has it: forget */
 void external_done(struct worker *w);
 
 #endif

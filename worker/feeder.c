@@ -10,11 +10,11 @@
 #include "common/outbox/outbox.h"
 #include "worker/worker.h"
 
-#define ROUND_MS 1000      /* between two looks for campaigns that owe something */
+#define ROUND_MS      1000 /* between two looks for campaigns that owe something */
 #define CAMPAIGNS_MAX 64   /* in one round; the rest follows in the next */
 
-/* Campaigns that may owe something: the cursor is not at the end, or something is unsent, or parked and
- * due, or to be ended, or it could be closed; and nobody else holds the lease. */
+/* Campaigns that may owe something: the cursor is not at the end, or something is unsent, or parked
+ * and due, or to be ended, or it could be closed; and nobody else holds the lease. */
 static const char SQL_OWING[] =
     "select c.campaign_id from @campaign c where c.state in ('open', 'paused', 'cancelling')"
     " and not c.external and (c.lease_until is null or c.lease_until < now()"
@@ -107,7 +107,7 @@ static void round_begins(void *arg)
 {
     struct worker *w = arg;
     struct db_unit *unit;
-    const char *params[1] = {w->id};
+    const char *params[1] = { w->id };
 
     if (w->feeder->stopped)
         return;
@@ -125,21 +125,21 @@ static void round_begins(void *arg)
 int feeder_start(struct worker *w, struct err *err)
 {
     struct feeder *f = w->feeder = calloc(1, sizeof(*f));
-    const struct db_config config = {.conninfo = w->config->shared.database_url,
-                                     .application_name = "rebuild-worker feeder",
-                                     .schema = w->config->shared.schema,
-                                     .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS};
+    const struct db_config config = { .conninfo = w->config->shared.database_url,
+                                      .application_name = "rebuild-worker feeder",
+                                      .schema = w->config->shared.schema,
+                                      .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS };
 
     if (f == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the feeder");
-    f->db = db_new(w->loop, &config, &(struct db_handlers){0});
-    f->outbox = outbox_new(&(struct outbox_config){.loop = w->loop,
-                                                   .db = f->db,
-                                                   .props = w->props,
-                                                   .client_id = w->id,
-                                                   .holder = w->id,
-                                                   .topic_normal = w->topics.requests,
-                                                   .topic_high = w->topics.requests_high});
+    f->db = db_new(w->loop, &config, &(struct db_handlers){ 0 });
+    f->outbox = outbox_new(&(struct outbox_config){ .loop = w->loop,
+                                                    .db = f->db,
+                                                    .props = w->props,
+                                                    .client_id = w->id,
+                                                    .holder = w->id,
+                                                    .topic_normal = w->topics.requests,
+                                                    .topic_high = w->topics.requests_high });
     f->timer = event_timer_new(w->loop, round_begins, w);
     if (f->db == NULL || f->outbox == NULL || f->timer == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the feeder");

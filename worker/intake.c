@@ -25,8 +25,8 @@ static void on_assign(void *arg, const struct kafka_offset *parts, size_t n)
     recover_assigned(w, parts, n);
 }
 
-/* Requests that are waiting belong to the log again. Builds go on as orphans: their epoch is over, so
- * they POST no more, publish nothing, and meet their item again if it comes back. */
+/* Requests that are waiting belong to the log again. Builds go on as orphans: their epoch is over,
+ * so they POST no more, publish nothing, and meet their item again if it comes back. */
 static void leave_partitions(struct worker *w)
 {
     struct req *gone[CLAIM_BATCH];
@@ -88,9 +88,9 @@ static void reject(struct worker *w, struct part *part, const struct kafka_recor
              "a record goes to the dead letters: %s", err->msg);
     meters_rejected(w, "request.invalid");
     results_dead_letter(w, part, record,
-                        &(struct dead_letter_why){.error_class = "request.invalid",
-                                                  .stage = "decode",
-                                                  .message = err->msg});
+                        &(struct dead_letter_why){ .error_class = "request.invalid",
+                                                   .stage = "decode",
+                                                   .message = err->msg });
 }
 
 static struct req *new_req(struct part *part, const struct kafka_record *record,
@@ -170,12 +170,8 @@ static void on_record(void *arg, const struct kafka_record *record)
     if (part == NULL || !part->owned)
         return;
     switch (tracker_record(part->tracker, record->offset)) {
-    case TRACKER_NEW:
-        take_record(w, part, record, false);
-        break;
-    case TRACKER_DONE:
-        meters_deduplicated(w, "done");
-        break;
+    case TRACKER_NEW: take_record(w, part, record, false); break;
+    case TRACKER_DONE: meters_deduplicated(w, "done"); break;
     case TRACKER_BEYOND:
         take_record(w, part, record, true);
         pause_part(w, part);
@@ -230,19 +226,19 @@ void intake_flow(struct worker *w)
 
 int intake_start(struct worker *w, struct err *err)
 {
-    const char *topics[] = {w->topics.requests, w->topics.requests_high};
-    const struct consumer_config config = {.props = w->props,
-                                           .group_id = w->config->shared.kafka_group_id,
-                                           .client_id = w->id,
-                                           .session_timeout_ms =
-                                               (int)w->config->kafka_session_timeout_ms,
-                                           .topics = topics,
-                                           .topics_n = 2};
-    const struct consumer_handlers handlers = {.on_assign = on_assign,
-                                               .on_revoke = on_revoke,
-                                               .on_record = on_record,
-                                               .on_error = on_error,
-                                               .arg = w};
+    const char *topics[] = { w->topics.requests, w->topics.requests_high };
+    const struct consumer_config config = { .props = w->props,
+                                            .group_id = w->config->shared.kafka_group_id,
+                                            .client_id = w->id,
+                                            .session_timeout_ms =
+                                                (int)w->config->kafka_session_timeout_ms,
+                                            .topics = topics,
+                                            .topics_n = 2 };
+    const struct consumer_handlers handlers = { .on_assign = on_assign,
+                                                .on_revoke = on_revoke,
+                                                .on_record = on_record,
+                                                .on_error = on_error,
+                                                .arg = w };
 
     w->consumer = consumer_new(w->loop, &config, &handlers, err);
     return w->consumer == NULL ? -1 : 0;

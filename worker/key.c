@@ -31,7 +31,7 @@ static void on_user(void *arg, const struct http_answer *answer, const struct er
 void key_refused(struct worker *w, struct target *t)
 {
     char key[1024];
-    const char *headers[] = {key, NULL};
+    const char *headers[] = { key, NULL };
     struct buf url;
     struct err err;
 
@@ -42,13 +42,13 @@ void key_refused(struct worker *w, struct target *t)
     buf_init(&url, 1024);
     api_url_user(&url, t->url);
     if (http_start(w->http,
-                   &(struct http_request){.method = "GET",
-                                          .url = buf_str(&url),
-                                          .headers = headers,
-                                          .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-                                          .timeout_ms = USER_TIMEOUT_MS,
-                                          .max_body_bytes = API_REPLY_MAX_BYTES,
-                                          .cut_is_error = true},
+                   &(struct http_request){ .method = "GET",
+                                           .url = buf_str(&url),
+                                           .headers = headers,
+                                           .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                           .timeout_ms = USER_TIMEOUT_MS,
+                                           .max_body_bytes = API_REPLY_MAX_BYTES,
+                                           .cut_is_error = true },
                    on_user, w, &err) == NULL)
         w->key_refused = false; /* asked again with the next refusal */
     buf_done(&url);

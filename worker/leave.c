@@ -15,8 +15,9 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define STEP_MS 10        /* looks this often whether the ledger knows everything */
-#define CLOSE_WAIT_MS 500 /* for the group to be left; then the broker's session time-out does it */
+#define STEP_MS       10  /* looks this often whether the ledger knows everything */
+#define CLOSE_WAIT_MS 500 /* for the group to be left; then the broker's session time-out does it \
+                           */
 
 static bool building(const struct worker *w)
 {
@@ -93,8 +94,7 @@ void leave_step(void *arg)
             worker_exit(w, 0);
         break;
     case LEAVE_NOT:
-    case LEAVE_RESULTS:
-        break;
+    case LEAVE_RESULTS: break;
     }
 }
 
@@ -107,7 +107,8 @@ void leave_signal(void *arg, int signum)
         worker_exit(w, 0);
         return;
     }
-    log_info("worker.leaving", LOG_FIELDS(LOG_I("signal", signum), LOG_I("builds", works_builds(&w->works))),
+    log_info("worker.leaving",
+             LOG_FIELDS(LOG_I("signal", signum), LOG_I("builds", works_builds(&w->works))),
              "no new builds start here");
     feeder_stop(w);
     if (w->config->drain_mode == DRAIN_FINISH) {

@@ -1,6 +1,6 @@
-/* How a worker leaves. SIGTERM: hand-off (publish what is finished, leave the group; others adopt the
- * rest from the ledger) or, with --drain-mode finish, after the running builds have ended. A second
- * signal leaves now. */
+/* How a worker leaves. SIGTERM: hand-off (publish what is finished, leave the group; others adopt
+ * the rest from the ledger) or, with --drain-mode finish, after the running builds have ended. A
+ * second signal leaves now. */
 #ifndef WORKER_LEAVE_H
 #define WORKER_LEAVE_H
 

@@ -1,6 +1,7 @@
-/* The jobs look-up: the task is forgotten, or nobody knows whether the POST had its effect. Connect's
- * shared database still knows the restore jobs, on any replica. The slot is held meanwhile, and the
- * attempt's row is read again each time: whoever POSTed may have written the task id by now. */
+/* The jobs look-up: the task is forgotten, or nobody knows whether the POST had its effect.
+ * Connect's shared database still knows the restore jobs, on any replica. The slot is held
+ * meanwhile, and the attempt's row is read again each time: whoever POSTed may have written the
+ * task id by now. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define LOOK_EVERY_MS 2000 /* against a restore that takes minutes; a job row appears within seconds */
+#define LOOK_EVERY_MS \
+    2000 /* against a restore that takes minutes; a job row appears within seconds */
 #define URL_BYTES 2048
 
 static void look(struct worker *w, struct work *work);
@@ -57,14 +59,14 @@ static void judge(struct worker *w, struct work *work, const struct api_job *job
     const struct api_content *c = work->content;
     struct attempt *a = &work->attempt;
     size_t ours[API_JOBS_MAX], ours_n = 0;
-    const struct jobs_question q = {.bundle_id = work->bundle_id,
-                                    .not_before_ms = a->content_date_ms,
-                                    .r_managed = c == NULL || c->r_managed,
-                                    .py_managed = c == NULL || c->py_managed,
-                                    .has_r = c == NULL || c->r_version[0] != '\0',
-                                    .has_py = c != NULL && c->py_version[0] != '\0',
-                                    .judged = (const char *const *)a->judged,
-                                    .judged_n = a->judged_n};
+    const struct jobs_question q = { .bundle_id = work->bundle_id,
+                                     .not_before_ms = a->content_date_ms,
+                                     .r_managed = c == NULL || c->r_managed,
+                                     .py_managed = c == NULL || c->py_managed,
+                                     .has_r = c == NULL || c->r_version[0] != '\0',
+                                     .has_py = c != NULL && c->py_version[0] != '\0',
+                                     .judged = (const char *const *)a->judged,
+                                     .judged_n = a->judged_n };
 
     switch (api_judge_jobs(&q, jobs, n, ours, &ours_n)) {
     case JOBS_SUCCEEDED:
@@ -103,7 +105,8 @@ static void on_jobs(struct worker *w, struct work *work, const struct http_answe
     if (v.what == API_GOOD)
         judge(w, work, jobs, n);
     else if (v.what == API_REFUSED && v.cls == EC_CONTENT_NOT_FOUND)
-        builds_end_class(w, work, EC_CONTENT_NOT_FOUND, "the content was deleted while it was built");
+        builds_end_class(w, work, EC_CONTENT_NOT_FOUND,
+                         "the content was deleted while it was built");
     else
         look_later(w, work); /* no answer is not "none" */
     free(jobs);
@@ -116,14 +119,14 @@ static void ask_jobs(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_jobs(&url, work->reading_from->url, work->guid);
-    builds_request(w, work,
-                   &(struct build_request){
-                       .method = "GET",
-                       .url = buf_str(&url),
-                       .timeout_ms = w->config->shared.connect_request_timeout_ms,
-                       .target = work->reading_from,
-                       .route = "jobs",
-                       .on_answer = on_jobs});
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "GET",
+                                 .url = buf_str(&url),
+                                 .timeout_ms = w->config->shared.connect_request_timeout_ms,
+                                 .target = work->reading_from,
+                                 .route = "jobs",
+                                 .on_answer = on_jobs });
     buf_done(&url);
 }
 
@@ -162,14 +165,14 @@ static void ask_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->reading_from->url, work->guid);
-    builds_request(w, work,
-                   &(struct build_request){
-                       .method = "GET",
-                       .url = buf_str(&url),
-                       .timeout_ms = w->config->shared.connect_request_timeout_ms,
-                       .target = work->reading_from,
-                       .route = "content",
-                       .on_answer = on_content});
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "GET",
+                                 .url = buf_str(&url),
+                                 .timeout_ms = w->config->shared.connect_request_timeout_ms,
+                                 .target = work->reading_from,
+                                 .route = "content",
+                                 .on_answer = on_content });
     buf_done(&url);
 }
 
@@ -220,7 +223,7 @@ static void look(struct worker *w, struct work *work)
     struct row_question *q = malloc(sizeof(*q));
     struct db_unit *unit = db_unit_new();
     char id[UUID_TEXT_BYTES];
-    const char *params[1] = {uuid_format(&work->attempt.id, id)};
+    const char *params[1] = { uuid_format(&work->attempt.id, id) };
 
     if (q == NULL || unit == NULL) {
         free(q);
@@ -228,7 +231,7 @@ static void look(struct worker *w, struct work *work)
         worker_exit(w, 1);
         return;
     }
-    *q = (struct row_question){w, work->req->id, work->attempt.id};
+    *q = (struct row_question){ w, work->req->id, work->attempt.id };
     db_add(unit, SQL_ATTEMPT_ROW, 1, params);
     if (db_submit(w->db, unit, on_row, q) != 0) {
         free(q);

@@ -12,15 +12,17 @@
 
 static void usage(const struct options *options)
 {
-    puts("usage: rebuild-worker [OPTIONS]\n\n"
-         "Consumes rebuild requests from Kafka, drives the rebuilds against Connect replicas, validates\n"
-         "access and publishes the results. Start as many as you like; each may die at any moment.\n");
+    puts(
+        "usage: rebuild-worker [OPTIONS]\n\n"
+        "Consumes rebuild requests from Kafka, drives the rebuilds against Connect replicas, validates\n"
+        "access and publishes the results. Start as many as you like; each may die at any moment.\n");
     options_help(options, stdout, 100);
-    puts("\nexamples:\n"
-         "  REBUILD_REPLICAS=a=http://connect-0:3939,b=http://connect-1:3939 rebuild-worker\n"
-         "  rebuild-worker --config /etc/rebuild/rebuild.conf --log-level debug\n\n"
-         "exit codes: 0 after a hand-off or drain, 1 fatal, 2 configuration, 3 a dependency was not\n"
-         "reached within 60 s of the start, 6 the key was refused, 75 Kafka made no progress");
+    puts(
+        "\nexamples:\n"
+        "  REBUILD_REPLICAS=a=http://connect-0:3939,b=http://connect-1:3939 rebuild-worker\n"
+        "  rebuild-worker --config /etc/rebuild/rebuild.conf --log-level debug\n\n"
+        "exit codes: 0 after a hand-off or drain, 1 fatal, 2 configuration, 3 a dependency was not\n"
+        "reached within 60 s of the start, 6 the key was refused, 75 Kafka made no progress");
 }
 
 /* Ten thousand builds are ten thousand connections. */
@@ -36,9 +38,9 @@ static void raise_file_limit(void)
 
 int main(int argc, char **argv)
 {
-    struct options options = {0};
-    struct worker_config config = {0};
-    struct err err = {0};
+    struct options options = { 0 };
+    struct worker_config config = { 0 };
+    struct err err = { 0 };
     int code = 0;
 
     if (worker_options_load(&options, &config, argc - 1, argv + 1, &err) != 0) {

@@ -53,51 +53,62 @@ enum family {
     FAMILIES
 };
 
-static const double build_buckets[] = {1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600};
-static const double queue_buckets[] = {1, 10, 60, 300, 900, 3600, 14400, 43200};
-static const double request_buckets[] = {0.005, 0.02, 0.1, 0.5, 2, 10, 30, 60};
+static const double build_buckets[] = { 1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600 };
+static const double queue_buckets[] = { 1, 10, 60, 300, 900, 3600, 14400, 43200 };
+static const double request_buckets[] = { 0.005, 0.02, 0.1, 0.5, 2, 10, 30, 60 };
 
-#define COUNTER(n, h, ...) {.name = (n), .type = METRIC_COUNTER, .help = (h), .labels = {__VA_ARGS__}}
-#define GAUGE(n, h, ...) {.name = (n), .type = METRIC_GAUGE, .help = (h), .labels = {__VA_ARGS__}}
-#define HISTOGRAM(n, h, b, ...)                                                                    \
-    {.name = (n), .type = METRIC_HISTOGRAM, .help = (h), .labels = {__VA_ARGS__}, .buckets = (b),  \
-     .buckets_n = sizeof(b) / sizeof((b)[0])}
+#define COUNTER(n, h, ...)                                                          \
+    {                                                                               \
+        .name = (n), .type = METRIC_COUNTER, .help = (h), .labels = { __VA_ARGS__ } \
+    }
+#define GAUGE(n, h, ...)                                                          \
+    {                                                                             \
+        .name = (n), .type = METRIC_GAUGE, .help = (h), .labels = { __VA_ARGS__ } \
+    }
+#define HISTOGRAM(n, h, b, ...)                                                        \
+    {                                                                                  \
+        .name = (n), .type = METRIC_HISTOGRAM, .help = (h), .labels = { __VA_ARGS__ }, \
+        .buckets = (b), .buckets_n = sizeof(b) / sizeof((b)[0])                        \
+    }
 
 static const struct metric_spec specs[FAMILIES] = {
-    [F_BUILD_INFO] = GAUGE("rebuild_worker_build_info", "What this worker is.", "version", "revision"),
+    [F_BUILD_INFO] =
+        GAUGE("rebuild_worker_build_info", "What this worker is.", "version", "revision"),
     [F_STATE] = GAUGE("rebuild_worker_state", "1 for the state the worker is in.", "state"),
     [F_RECEIVED] = COUNTER("rebuild_requests_received_total", "Requests read from Kafka.", "lane"),
-    [F_REJECTED] = COUNTER("rebuild_requests_rejected_total", "Records that are no requests.",
-                           "reason"),
+    [F_REJECTED] =
+        COUNTER("rebuild_requests_rejected_total", "Records that are no requests.", "reason"),
     [F_DEDUPLICATED] = COUNTER("rebuild_requests_deduplicated_total",
                                "Requests that were done before, and copies.", "reason"),
-    [F_ATTEMPTS] = COUNTER("rebuild_attempts_total", "Build attempts that ended.", "replica", "result",
-                           "error_class"),
-    [F_FINISHED] = COUNTER("rebuild_items_finished_total", "Items whose outcome is known.", "app_mode",
-                           "outcome"),
-    [F_BUILD_SECONDS] = HISTOGRAM("rebuild_build_duration_seconds", "From claim to end of an attempt.",
-                                  build_buckets, "replica", "outcome"),
+    [F_ATTEMPTS] = COUNTER("rebuild_attempts_total", "Build attempts that ended.", "replica",
+                           "result", "error_class"),
+    [F_FINISHED] = COUNTER("rebuild_items_finished_total", "Items whose outcome is known.",
+                           "app_mode", "outcome"),
+    [F_BUILD_SECONDS] =
+        HISTOGRAM("rebuild_build_duration_seconds", "From claim to end of an attempt.",
+                  build_buckets, "replica", "outcome"),
     [F_QUEUE_SECONDS] = HISTOGRAM("rebuild_queue_wait_seconds", "From request to the last claim.",
                                   queue_buckets, "lane"),
-    [F_IN_FLIGHT] = GAUGE("rebuild_builds_in_flight", "This worker's builds on the replica.",
-                          "replica"),
+    [F_IN_FLIGHT] =
+        GAUGE("rebuild_builds_in_flight", "This worker's builds on the replica.", "replica"),
     [F_IN_FLIGHT_LIMIT] = GAUGE("rebuild_builds_in_flight_limit",
                                 "Builds of all workers that the replica may run now.", "replica"),
     [F_UP] = GAUGE("rebuild_replica_up", "1 while the replica takes builds.", "replica"),
-    [F_CIRCUIT] = GAUGE("rebuild_replica_circuit_open", "1 while this worker's breaker is open.",
-                        "replica"),
+    [F_CIRCUIT] =
+        GAUGE("rebuild_replica_circuit_open", "1 while this worker's breaker is open.", "replica"),
     [F_THROTTLED] = COUNTER("rebuild_replica_throttled_seconds_total",
                             "Time in which the replica's limit was below what people set.",
                             "replica", "reason"),
     [F_REQUESTS] = COUNTER("rebuild_connect_requests_total", "HTTP requests to Connect.", "replica",
                            "route", "code"),
-    [F_REQUEST_SECONDS] = HISTOGRAM("rebuild_connect_request_duration_seconds",
-                                    "Time of HTTP requests to Connect.", request_buckets, "replica",
-                                    "route"),
+    [F_REQUEST_SECONDS] =
+        HISTOGRAM("rebuild_connect_request_duration_seconds", "Time of HTTP requests to Connect.",
+                  request_buckets, "replica", "route"),
     [F_ACCESS] = COUNTER("rebuild_access_checks_total", "Items whose access was validated.",
                          "replica", "result"),
     [F_ADOPTED] = COUNTER("rebuild_jobs_adopted_total", "Open builds taken over.", "reason"),
-    [F_HANDED_OFF] = COUNTER("rebuild_jobs_handed_off_total", "Open builds left to others.", "reason"),
+    [F_HANDED_OFF] =
+        COUNTER("rebuild_jobs_handed_off_total", "Open builds left to others.", "reason"),
     [F_PUBLISHED] = COUNTER("rebuild_results_published_total", "Messages that are out.", "type"),
     [F_PUBLISH_ERRORS] = COUNTER("rebuild_results_publish_errors_total",
                                  "Transactions that did not surely commit.", "error"),
@@ -107,7 +118,8 @@ static const struct metric_spec specs[FAMILIES] = {
     [F_LAG] = GAUGE("rebuild_kafka_lag_messages", "Records after the base.", "topic", "partition"),
     [F_GAP] = GAUGE("rebuild_kafka_offset_gap_messages", "Records done above the base.", "topic",
                     "partition"),
-    [F_ASSIGNED] = GAUGE("rebuild_kafka_assigned_partitions", "Partitions assigned to this worker."),
+    [F_ASSIGNED] =
+        GAUGE("rebuild_kafka_assigned_partitions", "Partitions assigned to this worker."),
     [F_PAUSED] = GAUGE("rebuild_kafka_paused_partitions", "Partitions whose window is full."),
     [F_REFUSED] = GAUGE("rebuild_kafka_refused_partitions",
                         "Partitions not worked on, see the log: partition.refused."),
@@ -118,8 +130,8 @@ static const struct metric_spec specs[FAMILIES] = {
     [F_BACKLOG] = GAUGE("rebuild_backlog_requests", "Requests that are due and do not run."),
     [F_SLOTS] = GAUGE("rebuild_slots_total", "Builds that all replicas together may run."),
     [F_WORKS] = GAUGE("rebuild_worker_requests", "Requests this worker is busy with.", "state"),
-    [F_WAITING] = GAUGE("rebuild_worker_waiting_requests", "Requests that wait in this worker.",
-                        "reason"),
+    [F_WAITING] =
+        GAUGE("rebuild_worker_waiting_requests", "Requests that wait in this worker.", "reason"),
 };
 
 struct meters {
@@ -134,19 +146,19 @@ static struct metric *series(struct worker *w, enum family f, const char *const 
 
 static void count(struct worker *w, enum family f, const char *a, const char *b, const char *c)
 {
-    const char *values[] = {a, b, c};
+    const char *values[] = { a, b, c };
 
     metric_add(series(w, f, values), 1);
 }
 
 static void set(struct worker *w, enum family f, const char *a, const char *b, double value)
 {
-    const char *values[] = {a, b};
+    const char *values[] = { a, b };
 
     metric_set(series(w, f, values), value);
 }
 
-static const char *const mode_names[] = {"starting", "running", "draining", "stopping"};
+static const char *const mode_names[] = { "starting", "running", "draining", "stopping" };
 
 static void touch(struct worker *w, enum family f, const char *const *values, size_t n)
 {
@@ -157,12 +169,12 @@ static void touch(struct worker *w, enum family f, const char *const *values, si
 /* Counters at 0 for every known value, or increase() misses the first event. */
 static void export_zeroes(struct worker *w)
 {
-    static const char *const lanes[] = {"normal", "high"};
-    static const char *const reasons[] = {"done", "copy"};
-    static const char *const types[] = {"result", "dead_letter"};
-    static const char *const invalid[] = {"request.invalid"};
-    static const char *const adopted[] = {"ledger"};
-    static const char *const unknown[] = {"unknown"};
+    static const char *const lanes[] = { "normal", "high" };
+    static const char *const reasons[] = { "done", "copy" };
+    static const char *const types[] = { "result", "dead_letter" };
+    static const char *const invalid[] = { "request.invalid" };
+    static const char *const adopted[] = { "ledger" };
+    static const char *const unknown[] = { "unknown" };
 
     touch(w, F_RECEIVED, lanes, 2);
     touch(w, F_QUEUE_SECONDS, lanes, 2);
@@ -179,16 +191,16 @@ static void export_zeroes(struct worker *w)
 
 static void export_replicas(struct worker *w)
 {
-    static const char *const verdicts[] = {"ok", "failed", "forbidden_to_key", "too_open",
-                                           "not_checked"};
+    static const char *const verdicts[] = { "ok", "failed", "forbidden_to_key", "too_open",
+                                            "not_checked" };
 
     for (size_t i = 0; i < w->targets.n; i++) {
         const char *name = w->targets.items[i].name;
 
         for (size_t v = 0; v < sizeof(verdicts) / sizeof(verdicts[0]); v++)
-            series(w, F_ACCESS, (const char *[]){name, verdicts[v]});
-        series(w, F_ATTEMPTS, (const char *[]){name, "succeeded", ""});
-        series(w, F_THROTTLED, (const char *[]){name, "slow_down"});
+            series(w, F_ACCESS, (const char *[]){ name, verdicts[v] });
+        series(w, F_ATTEMPTS, (const char *[]){ name, "succeeded", "" });
+        series(w, F_THROTTLED, (const char *[]){ name, "slow_down" });
         meters_replica(w, &w->targets.items[i]);
     }
 }
@@ -251,8 +263,9 @@ static void refresh_partitions(struct worker *w)
 static void refresh_requests(struct worker *w)
 {
     static const char *const reasons[WAIT_REASONS] = {
-        [WAIT_SLOT] = "slot",       [WAIT_START] = "start",     [WAIT_DUE] = "due",
-        [WAIT_GROUP] = "group",     [WAIT_CONTENT] = "content", [WAIT_CAMPAIGN] = "campaign"};
+        [WAIT_SLOT] = "slot",   [WAIT_START] = "start",     [WAIT_DUE] = "due",
+        [WAIT_GROUP] = "group", [WAIT_CONTENT] = "content", [WAIT_CAMPAIGN] = "campaign"
+    };
 
     for (enum work_state s = 0; s < WORK_STATES; s++)
         set(w, F_WORKS, work_state_name(s), NULL, (double)w->works.lists[s].n);
@@ -267,8 +280,9 @@ static void refresh_requests(struct worker *w)
 
 void meters_refresh(struct worker *w)
 {
-    static const int mode_of[] = {[RUN_STARTING] = 0, [RUN_NORMAL] = 1, [RUN_HANDOFF] = 2,
-                                  [RUN_DRAIN] = 2,    [RUN_STOP] = 3};
+    static const int mode_of[] = {
+        [RUN_STARTING] = 0, [RUN_NORMAL] = 1, [RUN_HANDOFF] = 2, [RUN_DRAIN] = 2, [RUN_STOP] = 3
+    };
 
     for (int i = 0; i < 4; i++)
         set(w, F_STATE, mode_names[i], NULL, mode_of[w->mode] == i);
@@ -280,7 +294,8 @@ void meters_refresh(struct worker *w)
         return;
     refresh_partitions(w);
     set(w, F_LAST_POLL, NULL, NULL,
-        (double)(clock_wall_ms() - (clock_boot_ms() - consumer_last_poll_ms(w->consumer))) / 1000.0);
+        (double)(clock_wall_ms() - (clock_boot_ms() - consumer_last_poll_ms(w->consumer))) /
+            1000.0);
 }
 
 void meters_received(struct worker *w, int lane)
@@ -308,36 +323,36 @@ void meters_replica(struct worker *w, const struct target *t)
 
 void meters_throttled(struct worker *w, const struct target *t, const char *reason, double seconds)
 {
-    metric_add(series(w, F_THROTTLED, (const char *[]){t->name, reason}), seconds);
+    metric_add(series(w, F_THROTTLED, (const char *[]){ t->name, reason }), seconds);
 }
 
 void meters_request(struct worker *w, const struct target *t, const char *route,
                     const struct http_answer *answer)
 {
-    static const char *const failures[] = {[HTTP_OK] = "",
-                                           [HTTP_NOT_SENT] = "not_sent",
-                                           [HTTP_NOT_LET] = "not_let",
-                                           [HTTP_LOST] = "lost",
-                                           [HTTP_TIMEOUT] = "timeout",
-                                           [HTTP_BAD_ANSWER] = "bad_answer"};
+    static const char *const failures[] = {
+        [HTTP_OK] = "",       [HTTP_NOT_SENT] = "not_sent", [HTTP_NOT_LET] = "not_let",
+        [HTTP_LOST] = "lost", [HTTP_TIMEOUT] = "timeout",   [HTTP_BAD_ANSWER] = "bad_answer"
+    };
     char code[16];
 
     snprintf(code, sizeof(code), "%d", answer->status);
     count(w, F_REQUESTS, t->name, route,
           answer->failure == HTTP_OK ? code : failures[answer->failure]);
-    metric_observe(series(w, F_REQUEST_SECONDS, (const char *[]){t->name, route}),
+    metric_observe(series(w, F_REQUEST_SECONDS, (const char *[]){ t->name, route }),
                    (double)answer->duration_ms / 1000.0);
 }
 
 void meters_attempt_ended(struct worker *w, const struct work *work)
 {
     const struct attempt *a = &work->attempt;
-    const char *result = !work->end_charged ? "not_started" : a->cls == EC_NONE ? "succeeded" : "failed";
+    const char *result = !work->end_charged  ? "not_started"
+                         : a->cls == EC_NONE ? "succeeded"
+                                             : "failed";
     double seconds = (double)(clock_boot_ms() - a->started_ms) / 1000.0;
 
     count(w, F_ATTEMPTS, a->target->name, result, error_row(a->cls)->name);
     if (work->end_charged)
-        metric_observe(series(w, F_BUILD_SECONDS, (const char *[]){a->target->name, result}),
+        metric_observe(series(w, F_BUILD_SECONDS, (const char *[]){ a->target->name, result }),
                        seconds);
 }
 
@@ -345,7 +360,7 @@ void meters_item_ended(struct worker *w, const char *app_mode, const char *outco
                        int lane)
 {
     count(w, F_FINISHED, app_mode == NULL ? "" : app_mode, outcome, NULL);
-    metric_observe(series(w, F_QUEUE_SECONDS, (const char *[]){lane == 1 ? "high" : "normal"}),
+    metric_observe(series(w, F_QUEUE_SECONDS, (const char *[]){ lane == 1 ? "high" : "normal" }),
                    queue_s);
 }
 

@@ -17,9 +17,9 @@ struct metrics *meters_registry(struct worker *w);
 void meters_refresh(struct worker *w); /* gauges from lists and trackers, before a render */
 
 void meters_received(struct worker *w, int lane);
-void meters_rejected(struct worker *w, const char *reason);       /* a record no worker can read */
-void meters_deduplicated(struct worker *w, const char *reason);   /* done, copy */
-void meters_replica(struct worker *w, const struct target *t);    /* limit, open, up */
+void meters_rejected(struct worker *w, const char *reason);     /* a record no worker can read */
+void meters_deduplicated(struct worker *w, const char *reason); /* done, copy */
+void meters_replica(struct worker *w, const struct target *t);  /* limit, open, up */
 void meters_throttled(struct worker *w, const struct target *t, const char *reason, double seconds);
 void meters_request(struct worker *w, const struct target *t, const char *route,
                     const struct http_answer *answer);

@@ -11,7 +11,7 @@
 #include "common/record/event.h"
 #include "common/record/result.h"
 
-#define OWN_HEADERS_MAX 10
+#define OWN_HEADERS_MAX   10
 #define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
 
 /* Headers as they are gathered, on the stack, before they are copied to their exact size. */
@@ -98,20 +98,20 @@ static bool copy_headers(struct outgoing *out, const struct gathered *g, const v
 static bool result_headers(struct outgoing *out, const struct result *result)
 {
     struct event_header event[EVENT_HEADERS_N];
-    struct gathered g = {.n = 0};
+    struct gathered g = { .n = 0 };
     char trace[64];
     size_t n;
 
     event_traceparent(trace, &result->request_id);
-    n = event_headers(event, &(struct event_about){.request_id = &result->request_id,
-                                                   .type = EVENT_TYPE_RESULT,
-                                                   .source = result->source,
-                                                   .content_guid = result->content.guid,
-                                                   .time = result->finished_at,
-                                                   .traceparent = trace});
+    n = event_headers(event, &(struct event_about){ .request_id = &result->request_id,
+                                                    .type = EVENT_TYPE_RESULT,
+                                                    .source = result->source,
+                                                    .content_guid = result->content.guid,
+                                                    .time = result->finished_at,
+                                                    .traceparent = trace });
     for (size_t i = 0; i < n; i++)
         g.list[g.n++] =
-            (struct kafka_header){event[i].name, event[i].value, strlen(event[i].value)};
+            (struct kafka_header){ event[i].name, event[i].value, strlen(event[i].value) };
     return copy_headers(out, &g, result->content.guid, strlen(result->content.guid));
 }
 
@@ -120,7 +120,7 @@ struct outgoing *outgoing_result(const struct req *req, const struct result *res
 {
     struct outgoing *out = new_outgoing(req->part, req->epoch, req->offset);
     struct buf json;
-    struct err err = {0};
+    struct err err = { 0 };
 
     if (out == NULL)
         return NULL;
@@ -145,7 +145,7 @@ static void add_text(struct gathered *g, const char *name, const char *text)
     char *to = g->texts[g->texts_n++];
 
     str_clean_utf8(to, HEADER_TEXT_BYTES - 1, text, strlen(text), NULL);
-    g->list[g->n++] = (struct kafka_header){name, to, strlen(to)};
+    g->list[g->n++] = (struct kafka_header){ name, to, strlen(to) };
 }
 
 static void add_number(struct gathered *g, const char *name, int64_t number)
@@ -174,8 +174,7 @@ static void gather_dead_letter(struct gathered *g, const struct kafka_record *re
 
 static bool copy_value(struct outgoing *out, const struct kafka_record *record)
 {
-    size_t len =
-        record->value_len < DLQ_VALUE_MAX_BYTES ? record->value_len : DLQ_VALUE_MAX_BYTES;
+    size_t len = record->value_len < DLQ_VALUE_MAX_BYTES ? record->value_len : DLQ_VALUE_MAX_BYTES;
 
     if (record->value == NULL)
         return true;
@@ -194,7 +193,7 @@ struct outgoing *outgoing_dead_letter(struct part *part, const struct kafka_reco
                                       const char *worker_id)
 {
     struct outgoing *out = new_outgoing(part, part->epoch, record->offset);
-    struct gathered g = {.n = 0};
+    struct gathered g = { .n = 0 };
 
     gather_dead_letter(&g, record, why, worker_id);
     if (out == NULL || !copy_value(out, record) ||
@@ -220,7 +219,7 @@ struct group_ref *group_ref_new(struct kafka_group *group)
         kafka_group_free(group);
         return NULL;
     }
-    *ref = (struct group_ref){group, 1};
+    *ref = (struct group_ref){ group, 1 };
     return ref;
 }
 

@@ -1,5 +1,5 @@
-/* One message that waits for a Kafka transaction: a result or a dead letter, with the offset that it
- * finishes. Owns its bytes. */
+/* One message that waits for a Kafka transaction: a result or a dead letter, with the offset that
+ * it finishes. Owns its bytes. */
 #ifndef WORKER_OUTGOING_H
 #define WORKER_OUTGOING_H
 
@@ -20,11 +20,11 @@ struct outgoing {
     int64_t offset;
     struct uuid request_id; /* of a result */
     bool dead_letter;
-    bool out;               /* the committed map says so */
-    int64_t since_ms;       /* clock_boot_ms */
+    bool out;                   /* the committed map says so */
+    int64_t since_ms;           /* clock_boot_ms */
     struct txn_message message; /* points into what this struct owns */
     char *value;
-    void *copied;           /* headers and key */
+    void *copied; /* headers and key */
 };
 
 struct dead_letter_why {

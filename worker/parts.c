@@ -20,7 +20,7 @@ int parts_init(struct parts *p, const char *topic_normal, const char *topic_high
         items[i].partition = (int32_t)(i % (size_t)per_lane);
         items[i].topic = items[i].lane == 0 ? topic_normal : topic_high;
     }
-    *p = (struct parts){.items = items, .n = n, .per_lane = per_lane};
+    *p = (struct parts){ .items = items, .n = n, .per_lane = per_lane };
     return 0;
 }
 
@@ -29,7 +29,7 @@ void parts_done(struct parts *p)
     for (size_t i = 0; i < p->n; i++)
         part_revoke(&p->items[i]);
     free(p->items);
-    *p = (struct parts){0};
+    *p = (struct parts){ 0 };
 }
 
 struct part *parts_at(struct parts *p, int lane, int32_t partition)
@@ -75,7 +75,7 @@ int part_hold(struct part *part, struct req *req)
 
     if (h == NULL)
         return -1;
-    *h = (struct held){.req = req};
+    *h = (struct held){ .req = req };
     if (part->held_last == NULL)
         part->held_first = h;
     else

@@ -1,5 +1,6 @@
-/* The partitions of both request topics, one struct part each for the life of the process. A part is
- * owned between an assignment and the next revoke; its epoch tells one assignment from another. */
+/* The partitions of both request topics, one struct part each for the life of the process. A part
+ * is owned between an assignment and the next revoke; its epoch tells one assignment from another.
+ */
 #ifndef WORKER_PARTS_H
 #define WORKER_PARTS_H
 
@@ -11,19 +12,19 @@
 #include "worker/tracker.h"
 
 struct part {
-    int lane;              /* 1: high */
+    int lane; /* 1: high */
     int32_t partition;
-    const char *topic;     /* borrowed from the configuration */
-    bool owned;            /* assigned, tracker decoded, records come */
-    bool refused;          /* its commit metadata does not fit: readiness off, no records */
+    const char *topic; /* borrowed from the configuration */
+    bool owned;        /* assigned, tracker decoded, records come */
+    bool refused;      /* its commit metadata does not fit: readiness off, no records */
     bool paused;
-    uint32_t epoch;        /* +1 at every assignment and revoke */
-    struct tracker *tracker; /* NULL unless owned */
+    uint32_t epoch;                      /* +1 at every assignment and revoke */
+    struct tracker *tracker;             /* NULL unless owned */
     struct held *held_first, *held_last; /* records beyond the window, in offset order */
 };
 
 struct parts {
-    struct part *items;    /* both lanes: [lane * per_lane + partition] */
+    struct part *items; /* both lanes: [lane * per_lane + partition] */
     size_t n;
     int32_t per_lane;
 };

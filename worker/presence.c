@@ -14,12 +14,13 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-#define WANT_MS 5000        /* a want of a worker that died holds nobody up for longer */
-#define CAMPAIGNS_MAX 1024  /* campaigns looked up at once; the rest follows in the next round */
-#define SWEEP_MAX 4096      /* requests of a closed campaign asked about per tick: 6 MB while they are */
+#define WANT_MS       5000 /* a want of a worker that died holds nobody up for longer */
+#define CAMPAIGNS_MAX 1024 /* campaigns looked up at once; the rest follows in the next round */
+#define SWEEP_MAX     4096 /* requests of a closed campaign asked about per tick: 6 MB while they are \
+                            */
 
 struct presence {
-    bool checking;          /* campaign states are being read */
+    bool checking; /* campaign states are being read */
     int want_lane;
     int64_t want_rank, want_at_ms;
     struct uuid campaigns[CAMPAIGNS_MAX];
@@ -63,14 +64,11 @@ static void write_row(struct worker *w, const char *sql, size_t n, const char *c
 static const char *state_name(const struct worker *w)
 {
     switch (w->mode) {
-    case RUN_STARTING:
-        return "starting";
-    case RUN_NORMAL:
-        return "running";
+    case RUN_STARTING: return "starting";
+    case RUN_NORMAL: return "running";
     case RUN_HANDOFF:
     case RUN_DRAIN:
-    case RUN_STOP:
-        break;
+    case RUN_STOP: break;
     }
     return "draining";
 }
@@ -78,9 +76,13 @@ static const char *state_name(const struct worker *w)
 static void write_presence(struct worker *w)
 {
     char in_flight[24], waiting[24], partitions[24];
-    const char *params[7] = {w->id,     w->version, state_name(w),
-                             in_flight, waiting,    partitions,
-                             db_listening(w->db) ? w->channel : NULL};
+    const char *params[7] = { w->id,
+                              w->version,
+                              state_name(w),
+                              in_flight,
+                              waiting,
+                              partitions,
+                              db_listening(w->db) ? w->channel : NULL };
 
     snprintf(in_flight, sizeof(in_flight), "%zu", works_builds(&w->works));
     snprintf(waiting, sizeof(waiting), "%zu", waiting_total(w->waiting));
@@ -90,7 +92,7 @@ static void write_presence(struct worker *w)
 
 void presence_gone(struct worker *w)
 {
-    const char *params[1] = {w->id};
+    const char *params[1] = { w->id };
 
     write_row(w, SQL_GONE, 1, params);
 }
@@ -117,7 +119,7 @@ void presence_want(struct worker *w)
     const struct req *best;
     int64_t now = event_now_ms(w->loop);
     char lane[8], rank[24], ms[24];
-    const char *params[4] = {w->id, lane, rank, ms};
+    const char *params[4] = { w->id, lane, rank, ms };
 
     if (!worker_may_start(w) || !db_listening(w->db) || w->works.lists[WORK_READY].n == 0 ||
         targets_free(&w->targets, now) > 0)

@@ -1,5 +1,5 @@
-/* What this worker says of itself in the ledger, and what it looks up there on a clock: its row, its
- * want, the campaigns whose requests it holds. */
+/* What this worker says of itself in the ledger, and what it looks up there on a clock: its row,
+ * its want, the campaigns whose requests it holds. */
 #ifndef WORKER_PRESENCE_H
 #define WORKER_PRESENCE_H
 
@@ -12,6 +12,6 @@ void presence_tick(struct worker *w); /* every HEARTBEAT_MS */
  * changed. */
 void presence_want(struct worker *w);
 void presence_notified(struct worker *w, const char *payload); /* "slot NAME" */
-void presence_gone(struct worker *w); /* the row says stopped */
+void presence_gone(struct worker *w);                          /* the row says stopped */
 
 #endif

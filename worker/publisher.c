@@ -14,12 +14,12 @@
 #include "common/event/event.h"
 #include "worker/retry.h"
 
-#define TOPICS_MAX 4
+#define TOPICS_MAX              4
 #define SEND_OFFSETS_TIMEOUT_MS 10000
-#define SAME_CALL_TRIES 20    /* a retriable answer of one call; each waits RETRY_PAUSE_MS */
-#define RETRY_PAUSE_MS 100
-#define REMAKE_MIN_MS 200     /* a new producer after a fatal error */
-#define REMAKE_MAX_MS 5000
+#define SAME_CALL_TRIES         20 /* a retriable answer of one call; each waits RETRY_PAUSE_MS */
+#define RETRY_PAUSE_MS          100
+#define REMAKE_MIN_MS           200 /* a new producer after a fatal error */
+#define REMAKE_MAX_MS           5000
 
 struct publisher {
     struct publisher_config config;
@@ -85,7 +85,7 @@ static bool pause_ms(struct publisher *p, int64_t ms)
 static bool ensure_txn(struct publisher *p)
 {
     for (int tries = 1; p->txn == NULL; tries++) {
-        struct err err = {0};
+        struct err err = { 0 };
         enum txn_result r = TXN_FAILED;
 
         call_begins(p);
@@ -106,7 +106,8 @@ static bool ensure_txn(struct publisher *p)
 
 enum step { STEP_BEGIN, STEP_MESSAGES, STEP_OFFSETS, STEP_COMMIT, STEPS };
 
-static enum txn_result produce_all(struct publisher *p, const struct publish_batch *b, struct err *err)
+static enum txn_result produce_all(struct publisher *p, const struct publish_batch *b,
+                                   struct err *err)
 {
     for (size_t i = 0; i < b->messages_n; i++) {
         enum txn_result r = TXN_RETRY;
@@ -126,17 +127,14 @@ static enum txn_result one_step(struct publisher *p, const struct publish_batch 
                                 struct err *err)
 {
     switch (step) {
-    case STEP_BEGIN:
-        return txn_begin(p->txn, err);
-    case STEP_MESSAGES:
-        return produce_all(p, b, err);
+    case STEP_BEGIN: return txn_begin(p->txn, err);
+    case STEP_MESSAGES: return produce_all(p, b, err);
     case STEP_OFFSETS:
         return b->offsets_n == 0 ? TXN_OK
                                  : txn_send_offsets(p->txn, b->offsets, b->offsets_n, b->group,
                                                     SEND_OFFSETS_TIMEOUT_MS, err);
     case STEP_COMMIT:
-    case STEPS:
-        break;
+    case STEPS: break;
     }
     return txn_commit(p->txn, err);
 }
@@ -208,7 +206,7 @@ static void *run(void *arg)
 
     ensure_txn(p);
     while (next_batch(p)) {
-        struct err err = {0};
+        struct err err = { 0 };
         enum publish_verdict verdict = PUBLISH_UNKNOWN;
 
         if (ensure_txn(p))

@@ -1,6 +1,6 @@
-/* The publisher thread: owns the transactional producer and is the only writer of offsets. One batch
- * at a time: results, dead letters and the offsets they finish in one transaction. Whatever did not
- * surely commit is UNKNOWN; the caller looks the outcome up, nobody guesses. */
+/* The publisher thread: owns the transactional producer and is the only writer of offsets. One
+ * batch at a time: results, dead letters and the offsets they finish in one transaction. Whatever
+ * did not surely commit is UNKNOWN; the caller looks the outcome up, nobody guesses. */
 #ifndef WORKER_PUBLISHER_H
 #define WORKER_PUBLISHER_H
 
@@ -28,10 +28,10 @@ typedef void publisher_done_fn(void *arg, enum publish_verdict verdict, const st
 
 struct publisher_config {
     struct event_loop *loop;
-    struct txn_config txn;          /* copied */
-    const char *const *topics;      /* copied; warmed up after each init_transactions */
+    struct txn_config txn;     /* copied */
+    const char *const *topics; /* copied; warmed up after each init_transactions */
     size_t topics_n;
-    publisher_done_fn *on_done;     /* on the loop, once per batch, not after publisher_free */
+    publisher_done_fn *on_done; /* on the loop, once per batch, not after publisher_free */
     void *arg;
 };
 

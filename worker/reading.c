@@ -15,11 +15,12 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define CONTENT_FRESH_MS (CLAIM_TO_POST_MAX_MS - 500) /* the claim and the way to the POST take the rest */
+#define CONTENT_FRESH_MS \
+    (CLAIM_TO_POST_MAX_MS - 500)   /* the claim and the way to the POST take the rest */
 #define CONTENT_STALE_SOON_MS 3000 /* read again ahead of a freed slot from this age on */
-#define REFRESH_AHEAD 4            /* the first ready ones are kept fresh */
-#define READ_RETRY_MIN_MS 500
-#define READ_RETRY_MAX_MS 15000
+#define REFRESH_AHEAD         4    /* the first ready ones are kept fresh */
+#define READ_RETRY_MIN_MS     500
+#define READ_RETRY_MAX_MS     15000
 
 static void read_content(struct worker *w, struct work *work);
 
@@ -113,8 +114,8 @@ static void on_content(struct worker *w, struct work *work, const struct http_an
     if (builds_judge_target(w, work->reading_from, &v) || v.what == API_TRY_LATER ||
         v.what == API_NOT_SENT || v.what == API_UNKNOWN || v.what == API_NOT_LET ||
         v.what == API_NO_TASK) {
-        int64_t delay = backoff_delay_ms(READ_RETRY_MIN_MS, READ_RETRY_MAX_MS, ++work->tries,
-                                         random_u64());
+        int64_t delay =
+            backoff_delay_ms(READ_RETRY_MIN_MS, READ_RETRY_MAX_MS, ++work->tries, random_u64());
 
         builds_later(w, work, delay > v.retry_after_ms ? delay : v.retry_after_ms, read_content);
     } else if (v.what == API_REFUSED) {
@@ -137,14 +138,14 @@ static void read_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, 2048);
     api_url_content(&url, work->reading_from->url, work->guid);
-    builds_request(w, work,
-                   &(struct build_request){
-                       .method = "GET",
-                       .url = buf_str(&url),
-                       .timeout_ms = w->config->shared.connect_request_timeout_ms,
-                       .target = work->reading_from,
-                       .route = "content",
-                       .on_answer = on_content});
+    builds_request(
+        w, work,
+        &(struct build_request){ .method = "GET",
+                                 .url = buf_str(&url),
+                                 .timeout_ms = w->config->shared.connect_request_timeout_ms,
+                                 .target = work->reading_from,
+                                 .route = "content",
+                                 .on_answer = on_content });
     buf_done(&url);
 }
 

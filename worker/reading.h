@@ -13,7 +13,8 @@ struct worker;
 void reading_start(struct worker *w, struct work *work);
 /* May it be claimed on what was read? */
 bool reading_fresh(const struct worker *w, const struct work *work);
-/* Reads again the first few ready ones before they grow stale, so that a freed slot finds them fresh. */
+/* Reads again the first few ready ones before they grow stale, so that a freed slot finds them
+ * fresh. */
 void reading_refresh(struct worker *w);
 
 #endif

@@ -17,8 +17,8 @@
 #include "worker/writes.h"
 
 #define LOOK_TIMEOUT_MS 10000 /* one try at committed offsets or watermarks, on a helper thread */
-#define AGAIN_MS 300          /* between tries: a broker that comes back is met soon */
-#define MARKS_MAX 1000        /* results marked in one unit */
+#define AGAIN_MS        300   /* between tries: a broker that comes back is met soon */
+#define MARKS_MAX       1000  /* results marked in one unit */
 
 struct recover {
     struct event_timer *timer;
@@ -28,7 +28,7 @@ struct recover {
     size_t n;
     unsigned generation;
     bool have_committed;
-    bool asking;                /* the ledger */
+    bool asking; /* the ledger */
     bool again;
 };
 
@@ -87,8 +87,9 @@ void recover_assigned(struct worker *w, const struct kafka_offset *parts, size_t
         struct part *part = parts_find(&w->parts, parts[i].topic, parts[i].partition);
 
         if (part != NULL)
-            r->parts[r->n++] = (struct kafka_offset){
-                .topic = part->topic, .partition = part->partition, .offset = KAFKA_OFFSET_NONE};
+            r->parts[r->n++] = (struct kafka_offset){ .topic = part->topic,
+                                                      .partition = part->partition,
+                                                      .offset = KAFKA_OFFSET_NONE };
     }
     r->generation = consumer_generation(w->consumer);
     look(w);
@@ -138,12 +139,12 @@ static void attach(struct worker *w, struct part *part, struct req *row)
 
 static void take_row(struct worker *w, const struct db_reply *reply, size_t row, struct marks *m)
 {
-    struct part *part = parts_at(&w->parts, (int)db_int(reply, 0, row, 3),
-                                 (int32_t)db_int(reply, 0, row, 4));
-    struct req req = {.part = part,
-                      .offset = db_int(reply, 0, row, 5),
-                      .rank = db_int(reply, 0, row, 2),
-                      .lane = (uint8_t)db_int(reply, 0, row, 3)};
+    struct part *part =
+        parts_at(&w->parts, (int)db_int(reply, 0, row, 3), (int32_t)db_int(reply, 0, row, 4));
+    struct req req = { .part = part,
+                       .offset = db_int(reply, 0, row, 5),
+                       .rank = db_int(reply, 0, row, 2),
+                       .lane = (uint8_t)db_int(reply, 0, row, 3) };
 
     if (part == NULL || !part->owned || !uuid_parse(db_text(reply, 0, row, 0), &req.id) ||
         !uuid_parse(db_text(reply, 0, row, 1), &req.campaign_id))
@@ -157,7 +158,7 @@ static void take_row(struct worker *w, const struct db_reply *reply, size_t row,
 /* Builds of partitions that went elsewhere: the new owner adopts them. */
 static void drop_orphans(struct worker *w)
 {
-    static const enum work_state states[] = {WORK_POLLING, WORK_LOOKING, WORK_CHECKING};
+    static const enum work_state states[] = { WORK_POLLING, WORK_LOOKING, WORK_CHECKING };
 
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
         struct list *list = &w->works.lists[states[i]];
@@ -256,7 +257,8 @@ static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
     struct err err;
 
     if (base > mark->high) {
-        refuse(part, "its committed offset is beyond the end of the log; was the topic re-created?");
+        refuse(part,
+               "its committed offset is beyond the end of the log; was the topic re-created?");
         return false;
     }
     tracker = tracker_new(base < 0 ? mark->low : base, base < 0 ? NULL : r->maps[i], &err);
@@ -272,7 +274,7 @@ static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
     if (base < 0)
         tracker_mark_dirty(tracker); /* the base of every partition is committed at once */
     part_assign(part, tracker);
-    *ret = (struct kafka_offset){.topic = part->topic, .partition = part->partition};
+    *ret = (struct kafka_offset){ .topic = part->topic, .partition = part->partition };
     ret->offset = base > mark->low ? base : mark->low;
     return true;
 }

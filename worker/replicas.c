@@ -18,7 +18,7 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-#define FASTER_EVERY_MS 30000 /* one slot more at a time, well after the halving it follows */
+#define FASTER_EVERY_MS  30000 /* one slot more at a time, well after the halving it follows */
 #define PROBE_TIMEOUT_MS 10000
 
 static int load_dns(const struct replica_address *address, struct err *err)
@@ -134,7 +134,8 @@ static void on_limit(void *arg, const struct db_reply *reply, const struct err *
     if (err != NULL || db_rows(reply, 0) == 0)
         return;
     t->limit = (int)db_int(reply, 0, 0, 0);
-    log_warn("replica.limit_lowered", LOG_FIELDS(LOG_S("replica", t->name), LOG_I("limit", t->limit)),
+    log_warn("replica.limit_lowered",
+             LOG_FIELDS(LOG_S("replica", t->name), LOG_I("limit", t->limit)),
              "the replica is overloaded; its limit is now %d", t->limit);
 }
 
@@ -143,7 +144,7 @@ void replicas_slow_down(struct worker *w, struct target *t, const char *why)
     int64_t now = event_now_ms(w->loop);
     struct db_unit *unit;
     char once[24];
-    const char *params[2] = {t->name, once};
+    const char *params[2] = { t->name, once };
 
     meters_throttled(w, t, "slow_down", 0);
     if (t->slowed_at_ms != 0 && now - t->slowed_at_ms < AIMD_ONCE_MS)
@@ -226,15 +227,15 @@ static void probe(struct worker *w, struct target *t)
 
     if (p == NULL)
         return;
-    *p = (struct probe){w, t};
+    *p = (struct probe){ w, t };
     buf_init(&url, 1024);
     api_url_settings(&url, t->url);
     if (http_start(w->http,
-                   &(struct http_request){.method = "GET",
-                                          .url = buf_str(&url),
-                                          .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-                                          .timeout_ms = PROBE_TIMEOUT_MS,
-                                          .max_body_bytes = API_REPLY_MAX_BYTES},
+                   &(struct http_request){ .method = "GET",
+                                           .url = buf_str(&url),
+                                           .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+                                           .timeout_ms = PROBE_TIMEOUT_MS,
+                                           .max_body_bytes = API_REPLY_MAX_BYTES },
                    on_probe, p, &err) == NULL) {
         free(p);
         replicas_failed(w, t, err.msg);

@@ -1,5 +1,6 @@
-/* What this worker does about the replicas: registers its list in the ledger, counts failures for the
- * breaker, asks for a lower limit when a replica says so, and for a higher one when it does well. */
+/* What this worker does about the replicas: registers its list in the ledger, counts failures for
+ * the breaker, asks for a lower limit when a replica says so, and for a higher one when it does
+ * well. */
 #ifndef WORKER_REPLICAS_H
 #define WORKER_REPLICAS_H
 

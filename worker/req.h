@@ -16,7 +16,7 @@ struct req {
     struct uuid id;
     struct uuid campaign_id;
     struct part *part; /* never NULL; parts live as long as the process */
-    uint32_t epoch;    /* of the assignment it was read in; another one than the part's: an orphan */
+    uint32_t epoch; /* of the assignment it was read in; another one than the part's: an orphan */
     int64_t offset;
     int64_t rank;
     int64_t due_ms;         /* in a DUE list: when (loop clock) */

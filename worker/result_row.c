@@ -9,27 +9,22 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-struct row {
-    const struct db_reply *reply;
-    size_t statement, row;
-};
-
-static char *text(const struct row *r, size_t col)
+static char *text(const struct result_row *r, size_t col)
 {
     return str_dup(db_text(r->reply, r->statement, r->row, col));
 }
 
-static int number(const struct row *r, size_t col)
+static int number(const struct result_row *r, size_t col)
 {
     return (int)db_int(r->reply, r->statement, r->row, col);
 }
 
-static bool null(const struct row *r, size_t col)
+static bool null(const struct result_row *r, size_t col)
 {
     return db_null(r->reply, r->statement, r->row, col);
 }
 
-static void read_content(const struct row *r, struct content *c)
+static void read_content(const struct result_row *r, struct content *c)
 {
     c->guid = text(r, RES_GUID);
     c->bundle_id = text(r, RES_BUNDLE);
@@ -45,7 +40,7 @@ static void read_content(const struct row *r, struct content *c)
     c->image_name = text(r, RES_IMAGE);
 }
 
-static void read_log(const struct row *r, struct result *res)
+static void read_log(const struct result_row *r, struct result *res)
 {
     ptrdiff_t n = -1;
 
@@ -56,7 +51,7 @@ static void read_log(const struct row *r, struct result *res)
     res->log_truncated = db_bool(r->reply, r->statement, r->row, RES_LOG_CUT);
 }
 
-static void read_build(const struct row *r, struct result *res)
+static void read_build(const struct result_row *r, struct result *res)
 {
     res->attempt = number(r, RES_ATTEMPT);
     res->max_attempts = number(r, RES_MAX_ATTEMPTS);
@@ -74,7 +69,8 @@ static void read_build(const struct row *r, struct result *res)
     read_log(r, res);
 }
 
-static int read_outcome(struct worker *w, const struct row *r, struct result *res, struct err *err)
+static int read_outcome(struct worker *w, const struct result_row *r, struct result *res,
+                        struct err *err)
 {
     const struct part *part =
         parts_at(&w->parts, number(r, RES_PLACE_LANE), (int32_t)number(r, RES_PLACE_PARTITION));
@@ -99,21 +95,20 @@ static int read_outcome(struct worker *w, const struct row *r, struct result *re
     return 0;
 }
 
-int result_row_read(struct worker *w, const struct db_reply *reply, size_t statement, size_t row,
-                    struct result *ret, struct err *err)
+int result_row_read(struct worker *w, const struct result_row *row, struct result *ret,
+                    struct err *err)
 {
-    const struct row r = {reply, statement, row};
-    struct result res = {0};
+    struct result res = { .attempt = 0 };
 
-    if (!uuid_parse(db_text(reply, statement, row, RES_REQUEST), &res.request_id) ||
-        !uuid_parse(db_text(reply, statement, row, RES_CAMPAIGN), &res.campaign_id))
+    if (!uuid_parse(db_text(row->reply, row->statement, row->row, RES_REQUEST), &res.request_id) ||
+        !uuid_parse(db_text(row->reply, row->statement, row->row, RES_CAMPAIGN), &res.campaign_id))
         return err_set(err, ERR_INTERNAL, "a result row without ids");
-    res.campaign_name = text(&r, RES_CAMPAIGN_NAME);
-    res.reason = text(&r, RES_REASON);
-    res.actor = text(&r, RES_ACTOR);
-    read_content(&r, &res.content);
-    read_build(&r, &res);
-    if (read_outcome(w, &r, &res, err) != 0) {
+    res.campaign_name = text(row, RES_CAMPAIGN_NAME);
+    res.reason = text(row, RES_REASON);
+    res.actor = text(row, RES_ACTOR);
+    read_content(row, &res.content);
+    read_build(row, &res);
+    if (read_outcome(w, row, &res, err) != 0) {
         result_done(&res);
         return -1;
     }

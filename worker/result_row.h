@@ -10,9 +10,14 @@
 struct db_reply;
 struct worker;
 
+struct result_row {
+    const struct db_reply *reply;
+    size_t statement, row;
+};
+
 /* Fills *ret (to be freed with result_done). -1: no memory, or a value that is not what the schema
  * says. */
-int result_row_read(struct worker *w, const struct db_reply *reply, size_t statement, size_t row,
-                    struct result *ret, struct err *err);
+int result_row_read(struct worker *w, const struct result_row *row, struct result *ret,
+                    struct err *err);
 
 #endif

@@ -14,8 +14,8 @@
 #include "common/connect/http.h"
 #include "common/event/event.h"
 #include "common/ledger/db.h"
-#include "worker/adopt.h"
 #include "worker/admin.h"
+#include "worker/adopt.h"
 #include "worker/ask.h"
 #include "worker/claims.h"
 #include "worker/external.h"
@@ -32,7 +32,7 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define TICK_MS 1000
+#define TICK_MS      1000
 #define STOP_WAIT_MS 500 /* for the publisher thread at the end */
 
 /* ---- the connections ---- */
@@ -71,17 +71,17 @@ static void on_facts_down(void *arg, const struct err *err)
 
 static int connect_ledger(struct worker *w, struct err *err)
 {
-    struct db_config config = {.conninfo = w->config->shared.database_url,
-                               .application_name = "rebuild-worker",
-                               .schema = w->config->shared.schema,
-                               .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS,
-                               .channel = w->channel};
+    struct db_config config = { .conninfo = w->config->shared.database_url,
+                                .application_name = "rebuild-worker",
+                                .schema = w->config->shared.schema,
+                                .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS,
+                                .channel = w->channel };
 
-    w->db = db_new(w->loop, &config,
-                   &(struct db_handlers){on_up, on_down, on_notify, w});
+    w->db = db_new(w->loop, &config, &(struct db_handlers){ on_up, on_down, on_notify, w });
     config.channel = NULL;
     config.application_name = "rebuild-worker facts";
-    w->facts = db_new(w->loop, &config, &(struct db_handlers){.on_down = on_facts_down, .arg = w});
+    w->facts =
+        db_new(w->loop, &config, &(struct db_handlers){ .on_down = on_facts_down, .arg = w });
     if (w->db == NULL || w->facts == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the connections to PostgreSQL");
     return start_ledger(w, err);
@@ -103,9 +103,10 @@ static int check_config(struct worker *w, struct err *err)
     const struct shared_config *c = &w->config->shared;
 
     if (c->connect_api_key == NULL)
-        return err_set(err, ERR_CONFIG,
-                       "no API key: set CONNECT_API_KEY, CONNECT_API_KEY_FILE or connect-api-key in "
-                       "the configuration file");
+        return err_set(
+            err, ERR_CONFIG,
+            "no API key: set CONNECT_API_KEY, CONNECT_API_KEY_FILE or connect-api-key in "
+            "the configuration file");
     if (shared_topics(c, &w->topics, err) != 0)
         return -1;
     w->props = shared_kafka_props(c, err);
@@ -116,18 +117,18 @@ static int check_config(struct worker *w, struct err *err)
 
 static int make_parts(struct worker *w, struct err *err)
 {
-    const struct http_config http = {.user_agent = w->user_agent,
-                                     .ca_file = w->config->shared.connect_ca_certificate,
-                                     .insecure = w->config->shared.connect_insecure,
-                                     .max_idle = (size_t)w->config->max_inflight + 64};
+    const struct http_config http = { .user_agent = w->user_agent,
+                                      .ca_file = w->config->shared.connect_ca_certificate,
+                                      .insecure = w->config->shared.connect_insecure,
+                                      .max_idle = (size_t)w->config->max_inflight + 64 };
 
     works_init(&w->works);
     w->waiting = waiting_new();
     w->http = http_new(w->loop, &http, err);
     if (w->http == NULL)
         return -1;
-    if (w->waiting == NULL || meters_init(w) != 0 || ask_init(w) != 0 || adopt_init(w) != 0 ||
-        claims_init(w) != 0 || writes_init(w) != 0 || presence_init(w) != 0)
+    if (w->waiting == NULL || meters_init(w) != 0 || ask_init(w) != 0 || claims_init(w) != 0 ||
+        writes_init(w) != 0 || presence_init(w) != 0)
         return err_set(err, ERR_INTERNAL, "no memory");
     return 0;
 }
@@ -186,8 +187,7 @@ static void free_requests(struct worker *w)
 
     for (enum work_state s = 0; s < WORK_STATES; s++)
         while (w->works.lists[s].n > 0) {
-            struct work *work =
-                list_entry(list_first(&w->works.lists[s]), struct work, node);
+            struct work *work = list_entry(list_first(&w->works.lists[s]), struct work, node);
 
             work_stop(work);
             free(works_remove(&w->works, work));
@@ -232,7 +232,7 @@ static void free_parts(struct worker *w)
 int worker_run(const struct worker_config *config)
 {
     struct worker *w = calloc(1, sizeof(*w));
-    struct err err = {0};
+    struct err err = { 0 };
     int code;
 
     if (w == NULL || (w->loop = event_loop_new()) == NULL)

@@ -193,7 +193,8 @@ const char SQL_PLACE[] =
     " or (i.place_lane = w.lane and i.place_partition = w.part and i.place_offset = w.off))"
     " returning i.request_id";
 
-/* $1 request ids, $2 to $4 places -> request id: parked; an old copy that reads parked is parked too */
+/* $1 request ids, $2 to $4 places -> request id: parked; an old copy that reads parked is parked
+ * too */
 const char SQL_PARK[] =
     "with p as (update @item i set state = 'parked', place_lane = null, place_partition = null,"
     "   place_offset = null, due = coalesce(i.due, now())"
@@ -225,7 +226,8 @@ const char SQL_SETTLE[] =
     "   where a.attempt_id = w.attempt_id and a.token = w.token))"
     " returning i.request_id";
 
-/* $1 attempt ids, $2 task ids, $3 cookies: facts, written where still null by whoever learns them */
+/* $1 attempt ids, $2 task ids, $3 cookies: facts, written where still null by whoever learns them
+ */
 const char SQL_TASK[] =
     "update @attempt a set task_id = coalesce(a.task_id, w.task_id),"
     " cookies = coalesce(a.cookies, w.cookies)"
@@ -242,9 +244,8 @@ const char SQL_ATTEMPT_ROW[] =
     "select token, task_id, cookies, ended_at is null from @attempt where attempt_id = $1::uuid";
 
 /* $1 request ids: their results are out */
-const char SQL_MARK[] =
-    "update @item set published_at = now() where request_id = any($1::uuid[])"
-    " and published_at is null";
+const char SQL_MARK[] = "update @item set published_at = now() where request_id = any($1::uuid[])"
+                        " and published_at is null";
 /* $1 request ids just marked: closes their campaigns when nothing is left */
 const char SQL_COMPLETE[] =
     "update @campaign c set ended_at = now(),"
@@ -295,9 +296,8 @@ const char SQL_PRESENCE[] =
     " waiting = excluded.waiting, partitions = excluded.partitions, channel = excluded.channel,"
     " last_seen = now()";
 /* $1 worker, $2 lane, $3 rank, $4 ms */
-const char SQL_WANT[] =
-    "update @worker set want_lane = $2::smallint, want_rank = $3::bigint,"
-    " want_until = now() + $4::bigint * interval '1 ms' where worker_id = $1";
+const char SQL_WANT[] = "update @worker set want_lane = $2::smallint, want_rank = $3::bigint,"
+                        " want_until = now() + $4::bigint * interval '1 ms' where worker_id = $1";
 /* $1 worker */
 const char SQL_GONE[] =
     "update @worker set state = 'stopped', in_flight = 0, want_until = null, channel = null,"

@@ -15,8 +15,7 @@
 
 int start_ledger(struct worker *w, struct err *err)
 {
-    if (db_wait_up(w->db, START_WAIT_MS, err) != 0 ||
-        db_wait_up(w->facts, START_WAIT_MS, err) != 0)
+    if (db_wait_up(w->db, START_WAIT_MS, err) != 0 || db_wait_up(w->facts, START_WAIT_MS, err) != 0)
         return err_prefix(err, "PostgreSQL");
     return ledger_version_check(w->db, LEDGER_VERSION, err);
 }

@@ -21,7 +21,7 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
     if (t->n == REPLICAS_MAX)
         return NULL;
     target = &t->items[t->n++];
-    *target = (struct target){0};
+    *target = (struct target){ 0 };
     str_copy(target->name, sizeof(target->name), name);
     str_copy(target->url, sizeof(target->url), url);
     breaker_init(&target->breaker);

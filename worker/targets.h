@@ -1,6 +1,6 @@
-/* The Connect replicas as this worker sees them: address, breaker, and the ledger's limits and counts
- * as last read, corrected by what this worker started and ended since. The ledger's guard has the
- * last word; this view only says what is worth proposing. No I/O. */
+/* The Connect replicas as this worker sees them: address, breaker, and the ledger's limits and
+ * counts as last read, corrected by what this worker started and ended since. The ledger's guard
+ * has the last word; this view only says what is worth proposing. No I/O. */
 #ifndef WORKER_TARGETS_H
 #define WORKER_TARGETS_H
 
@@ -16,17 +16,17 @@ struct target {
     char name[64];
     char url[512];
     struct breaker breaker;
-    bool configured;        /* in our configuration */
-    bool active;            /* configured, and the row of the ledger says active */
-    int limit;              /* limit_now of the ledger */
-    int max_inflight;       /* set by people */
-    int open;               /* open attempts of all workers */
+    bool configured;  /* in our configuration */
+    bool active;      /* configured, and the row of the ledger says active */
+    int limit;        /* limit_now of the ledger */
+    int max_inflight; /* set by people */
+    int open;         /* open attempts of all workers */
     bool start_limited;
-    int64_t start_at_ms;    /* loop clock: next allowed start */
-    int checks;             /* access validations in flight */
+    int64_t start_at_ms;        /* loop clock: next allowed start */
+    int checks;                 /* access validations in flight */
     struct list checks_waiting; /* those that wait for room; worker/checks.c */
-    int builds;             /* this worker's builds in flight */
-    int64_t slowed_at_ms;   /* last time this worker asked for a lower limit */
+    int builds;                 /* this worker's builds in flight */
+    int64_t slowed_at_ms;       /* last time this worker asked for a lower limit */
 };
 
 struct targets {
@@ -36,8 +36,8 @@ struct targets {
 };
 
 struct target *targets_find(struct targets *t, const char *name); /* NULL: not known */
-/* Finds by name, or adds one that is not in the configuration (an attempt's replica that was removed
- * from the list): inactive. NULL: REPLICAS_MAX reached. */
+/* Finds by name, or adds one that is not in the configuration (an attempt's replica that was
+ * removed from the list): inactive. NULL: REPLICAS_MAX reached. */
 struct target *targets_need(struct targets *t, const char *name, const char *url);
 /* One that can answer a question about shared state (content, jobs, user): breaker closed, active
  * first, in turn. Never NULL when there is any target. */

@@ -12,6 +12,7 @@
 struct tracker {
     int64_t base;
     int64_t next; /* never below base */
+    int64_t held; /* the first record that was BEYOND and did not come again; below next: none */
     int64_t high; /* highest offset ever known done + 1; of use while gap > 0 */
     size_t gap;   /* bits that are set */
     bool dirty;
@@ -77,6 +78,7 @@ struct tracker *tracker_new(int64_t base, const char *metadata, struct err *err)
         return NULL;
     }
     t->base = t->next = base;
+    t->held = -1;
     if (metadata != NULL && metadata[0] != '\0' && load_map(t, metadata, err) != 0) {
         free(t);
         return NULL;
@@ -132,14 +134,17 @@ enum tracker_take tracker_record(struct tracker *t, int64_t offset)
 {
     if (offset < t->next)
         return TRACKER_DONE;
-    if (offset > OFFSET_MAX)
+    /* A record behind one that is held back does not say that the log skipped that one. */
+    if (offset > OFFSET_MAX || (t->held >= t->next && offset > t->held))
         return TRACKER_BEYOND;
     skip_to(t, offset);
     /* Done ones that a moving base passed: the record may be among them. */
     if (offset < t->next)
         return TRACKER_DONE;
-    if (!tracker_holds(t, offset))
+    if (!tracker_holds(t, offset)) {
+        t->held = offset;
         return TRACKER_BEYOND;
+    }
     t->next = offset + 1;
     return bit_get(t, offset) ? TRACKER_DONE : TRACKER_NEW;
 }

@@ -25,7 +25,8 @@ enum tracker_take {
 };
 /* A record was read at this offset. Offsets between the last one read and it were skipped by the
  * log: done. BEYOND takes note of those only (else a gap wider than the window would stop the
- * partition for good), so the same record may come again. */
+ * partition for good), so the same record may come again. It must: until then every later record is
+ * BEYOND, too, so that none that is held back is taken for skipped. */
 enum tracker_take tracker_record(struct tracker *t, int64_t offset);
 /* Once more is fine; outside the window is ignored. */
 void tracker_done(struct tracker *t, int64_t offset);

@@ -22,20 +22,20 @@ static const struct {
     const char *name;
     unsigned may_go;
 } states[WORK_STATES] = {
-    [WORK_ASKING] = {"asking", BIT(WORK_READING) | BIT(WORK_READY) | BIT(WORK_POLLING) |
-                                   BIT(WORK_LOOKING) | BIT(WORK_CHECKING) | BIT(WORK_SETTLING) |
-                                   BIT(WORK_RESULT)},
-    [WORK_READING] = {"reading", BIT(WORK_ASKING) | BIT(WORK_READY) | BIT(WORK_SETTLING)},
-    [WORK_READY] = {"ready", BIT(WORK_ASKING) | BIT(WORK_READING) | BIT(WORK_CLAIMING)},
-    [WORK_CLAIMING] = {"claiming", BIT(WORK_ASKING) | BIT(WORK_POSTING)},
-    [WORK_POSTING] = {"posting", BIT(WORK_POLLING) | BIT(WORK_LOOKING) | BIT(WORK_ENDING)},
-    [WORK_POLLING] = {"polling", BIT(WORK_LOOKING) | BIT(WORK_ENDING) | BIT(WORK_ASKING)},
-    [WORK_LOOKING] = {"looking", BIT(WORK_POLLING) | BIT(WORK_ENDING) | BIT(WORK_ASKING)},
-    [WORK_ENDING] = {"ending", BIT(WORK_ASKING) | BIT(WORK_CHECKING) | BIT(WORK_SETTLING) |
-                                   BIT(WORK_RESULT)},
-    [WORK_CHECKING] = {"checking", BIT(WORK_SETTLING) | BIT(WORK_ASKING)},
-    [WORK_SETTLING] = {"settling", BIT(WORK_RESULT) | BIT(WORK_ASKING)},
-    [WORK_RESULT] = {"result", BIT(WORK_ASKING)},
+    [WORK_ASKING] = { "asking", BIT(WORK_READING) | BIT(WORK_READY) | BIT(WORK_POLLING) |
+                                    BIT(WORK_LOOKING) | BIT(WORK_CHECKING) | BIT(WORK_SETTLING) |
+                                    BIT(WORK_RESULT) },
+    [WORK_READING] = { "reading", BIT(WORK_ASKING) | BIT(WORK_READY) | BIT(WORK_SETTLING) },
+    [WORK_READY] = { "ready", BIT(WORK_ASKING) | BIT(WORK_READING) | BIT(WORK_CLAIMING) },
+    [WORK_CLAIMING] = { "claiming", BIT(WORK_ASKING) | BIT(WORK_POSTING) },
+    [WORK_POSTING] = { "posting", BIT(WORK_POLLING) | BIT(WORK_LOOKING) | BIT(WORK_ENDING) },
+    [WORK_POLLING] = { "polling", BIT(WORK_LOOKING) | BIT(WORK_ENDING) | BIT(WORK_ASKING) },
+    [WORK_LOOKING] = { "looking", BIT(WORK_POLLING) | BIT(WORK_ENDING) | BIT(WORK_ASKING) },
+    [WORK_ENDING] = { "ending", BIT(WORK_ASKING) | BIT(WORK_CHECKING) | BIT(WORK_SETTLING) |
+                                    BIT(WORK_RESULT) },
+    [WORK_CHECKING] = { "checking", BIT(WORK_SETTLING) | BIT(WORK_ASKING) },
+    [WORK_SETTLING] = { "settling", BIT(WORK_RESULT) | BIT(WORK_ASKING) },
+    [WORK_RESULT] = { "result", BIT(WORK_ASKING) },
 };
 
 void works_init(struct works *w)
@@ -93,7 +93,8 @@ void work_enter(struct works *w, struct work *work, enum work_state to)
     if (work->state == to)
         return;
     if ((states[work->state].may_go & BIT(to)) == 0) {
-        log_error("work.impossible", LOG_FIELDS(LOG_S("request_id", uuid_format(&work->req->id, id))),
+        log_error("work.impossible",
+                  LOG_FIELDS(LOG_S("request_id", uuid_format(&work->req->id, id))),
                   "a request cannot go from %s to %s", states[work->state].name, states[to].name);
         abort();
     }
@@ -133,7 +134,7 @@ void work_forget_attempt(struct work *work)
         free(a->judged[i]);
     free(a->cookies);
     tail_done(&a->tail);
-    *a = (struct attempt){0};
+    *a = (struct attempt){ 0 };
     work->tries = 0;
     work->lost_since_ms = 0;
 }
@@ -172,7 +173,7 @@ void tail_done(struct tail *t)
 {
     for (size_t i = 0; i < LOG_TAIL_LINES; i++)
         free(t->lines[i]);
-    *t = (struct tail){0};
+    *t = (struct tail){ 0 };
 }
 
 size_t tail_lines(const struct tail *t, const char **out)

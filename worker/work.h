@@ -1,5 +1,5 @@
-/* One request that this worker is busy with: from the question to the ledger until its result is out.
- * Its state is the list it is in; work_enter() is the only writer, through a table of what may
+/* One request that this worker is busy with: from the question to the ledger until its result is
+ * out. Its state is the list it is in; work_enter() is the only writer, through a table of what may
  * follow, and the length of the list is the metric. */
 #ifndef WORKER_WORK_H
 #define WORKER_WORK_H
@@ -36,7 +36,7 @@ enum work_state {
 #define WORK_GROUPS_MAX 4
 #define WORK_JUDGED_MAX 16 /* job keys of earlier builds: a content has a few jobs per build */
 
-struct tail { /* the last lines of a build's log, clean UTF-8 */
+struct tail {                    /* the last lines of a build's log, clean UTF-8 */
     char *lines[LOG_TAIL_LINES]; /* ring */
     size_t n;                    /* lines seen */
     bool cut;
@@ -47,16 +47,16 @@ struct attempt {
     uint64_t token;
     int n;
     struct target *target;
-    char task_id[API_ID_BYTES];  /* "": not known */
-    char *cookies;               /* NULL: none */
-    bool let;                    /* its POST was let through once */
+    char task_id[API_ID_BYTES]; /* "": not known */
+    char *cookies;              /* NULL: none */
+    bool let;                   /* its POST was let through once */
     bool adopted;
-    int64_t claimed_ms;          /* when the claim was sent */
-    int64_t started_ms;          /* loop clock; for the build time-out */
-    int64_t content_date_ms;     /* Connect's clock: Date of the content read; 0: unknown */
+    int64_t claimed_ms;      /* when the claim was sent */
+    int64_t started_ms;      /* loop clock; for the build time-out */
+    int64_t content_date_ms; /* Connect's clock: Date of the content read; 0: unknown */
     char *judged[WORK_JUDGED_MAX];
     size_t judged_n;
-    int64_t first;               /* next line asked for */
+    int64_t first; /* next line asked for */
     struct tail tail;
     bool has_code;
     int code;
@@ -68,7 +68,7 @@ struct policy { /* the campaign's, as read with the item */
     int max_attempts;
     int64_t backoff_min_ms, backoff_max_ms;
     int warm_up;
-    int limit;               /* -1: none */
+    int limit; /* -1: none */
     int open;
     double start_interval_ms;
     int64_t start_wait_ms;
@@ -78,51 +78,52 @@ struct policy { /* the campaign's, as read with the item */
 struct worker;
 
 struct work {
-    struct list_node node;   /* in the list of its state */
+    struct list_node node; /* in the list of its state */
     enum work_state state;
-    struct req *req;         /* owned */
+    struct req *req; /* owned */
     char guid[UUID_TEXT_BYTES];
     char bundle_id[API_ID_BYTES]; /* as enqueued; after the content read: the active one */
     char app_mode[32];
     char access_type[16];
     char *groups[WORK_GROUPS_MAX];
     size_t groups_n;
-    char **paths;            /* access paths, owned */
+    char **paths; /* access paths, owned */
     size_t paths_n;
     struct api_content *content; /* as read before the claim; NULL: not read or given up */
-    int64_t content_ms;      /* when it was read (loop clock) */
+    int64_t content_ms;          /* when it was read (loop clock) */
     struct target *reading_from; /* the replica asked about the content or its jobs */
     int64_t asked_ms;
-    bool in_ask;             /* ASKING: in the question that is under way */
+    bool in_ask; /* ASKING: in the question that is under way */
+    bool taking; /* ASKING: being adopted or inserted, not asked about meanwhile */
     struct item_facts facts;
     struct policy policy;
-    int attempts;            /* charged so far, as read */
-    bool content_conflict;   /* another request's build of this content is open */
+    int attempts;                /* charged so far, as read */
+    bool content_conflict;       /* another request's build of this content is open */
     enum error_class last_class; /* how its previous attempt ended */
-    char last_replica[64];   /* where; "": none */
-    bool restored;           /* the attempt got as far as a restore */
+    char last_replica[64];       /* where; "": none */
+    bool restored;               /* the attempt got as far as a restore */
     struct attempt attempt;
     /* one request at a time is under way for a work */
     struct http_call *call;
-    void *call_arg;          /* freed with a call that is cancelled */
+    void *call_arg; /* freed with a call that is cancelled */
     struct event_timer *timer;
     void (*later)(struct worker *w, struct work *work); /* what the timer does */
-    struct worker *worker;   /* for the timer */
-    int tries;               /* of the step under way, for its back-off */
-    int64_t lost_since_ms;   /* the look-up began; 0: not looking */
+    struct worker *worker;                              /* for the timer */
+    int tries;                /* of the step under way, for its back-off */
+    int64_t lost_since_ms;    /* the look-up began; 0: not looking */
     struct check_run *checks; /* worker/checks.c */
-    bool end_sent;           /* ENDING: takes part in the turn that is under way */
-    bool end_charged;        /* counts as an attempt */
-    int64_t end_delay_ms;    /* until it is due again, when it is tried again */
+    bool end_sent;            /* ENDING: takes part in the turn that is under way */
+    bool end_charged;         /* counts as an attempt */
+    int64_t end_delay_ms;     /* until it is due again, when it is tried again */
     /* outcome, as it will be written; after an attempt also RUNNING (built) and WAITING (again) */
     enum item_state outcome;
     enum error_class outcome_class;
     char outcome_message[TEXT_FIELD_MAX_BYTES + 1];
     enum access_verdict access;
-    char *access_checks;     /* JSON text; NULL: [] */
-    int settle;              /* SETTLING: how; worker/writes.c */
-    bool settle_sent;        /* SETTLING: in the unit that is under way */
-    bool outcome_written;    /* the ledger has the outcome; the result row follows */
+    char *access_checks;  /* JSON text; NULL: [] */
+    int settle;           /* SETTLING: how; worker/writes.c */
+    bool settle_sent;     /* SETTLING: in the unit that is under way */
+    bool outcome_written; /* the ledger has the outcome; the result row follows */
 };
 
 struct works {
@@ -146,7 +147,7 @@ void work_enter(struct works *w, struct work *work, enum work_state to);
 struct req *works_remove(struct works *w, struct work *work);
 void work_stop(struct work *work); /* cancels its call, stops its timer, forgets its checks */
 void work_forget_attempt(struct work *work); /* before another attempt */
-void work_forget_facts(struct work *work); /* before the ledger's answer is filled in again */
+void work_forget_facts(struct work *work);   /* before the ledger's answer is filled in again */
 
 void tail_add(struct tail *t, const char *text, size_t len);
 void tail_done(struct tail *t);

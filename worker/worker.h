@@ -1,6 +1,6 @@
 /* The worker's wiring: one struct that every wiring module of this folder works on. Policy modules
- * (tracker, waiting, flow, admit, retry, breaker) do not know it. Single threaded: the loop owns all
- * of it; the publisher thread has its own state behind worker/publisher.h. */
+ * (tracker, waiting, flow, admit, retry, breaker) do not know it. Single threaded: the loop owns
+ * all of it; the publisher thread has its own state behind worker/publisher.h. */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
@@ -20,7 +20,8 @@
 enum run_mode {
     RUN_STARTING,
     RUN_NORMAL,  /* take new requests */
-    RUN_HANDOFF, /* first SIGTERM: start none, publish what is finished, leave the group; others adopt */
+    RUN_HANDOFF, /* first SIGTERM: start none, publish what is finished, leave the group; others
+                    adopt */
     RUN_DRAIN,   /* the same, but finish what is in flight first, until the deadline */
     RUN_STOP,    /* leave now */
 };
@@ -43,11 +44,11 @@ struct server;
 struct writes;
 
 enum leaving { /* steps of leave.c */
-    LEAVE_NOT,
-    LEAVE_DRAIN,   /* running builds end, until leave_until_ms */
-    LEAVE_LEDGER,  /* claims and ends under way get into the ledger */
-    LEAVE_RESULTS, /* the last batch */
-    LEAVE_CLOSING, /* the group is being left */
+               LEAVE_NOT,
+               LEAVE_DRAIN,   /* running builds end, until leave_until_ms */
+               LEAVE_LEDGER,  /* claims and ends under way get into the ledger */
+               LEAVE_RESULTS, /* the last batch */
+               LEAVE_CLOSING, /* the group is being left */
 };
 
 struct event_signal;
@@ -56,13 +57,13 @@ struct worker {
     const struct worker_config *config;
     const char *version;
     char id[128];
-    char channel[64];              /* NOTIFY channel of this process */
-    char source[512];              /* of our events: names the installation */
+    char channel[64]; /* NOTIFY channel of this process */
+    char source[512]; /* of our events: names the installation */
     char user_agent[64];
     struct topic_names topics;
     struct event_loop *loop;
-    struct db *db;                 /* questions and claims; listens */
-    struct db *facts;              /* task ids, outcomes, marks, presence */
+    struct db *db;    /* questions and claims; listens */
+    struct db *facts; /* task ids, outcomes, marks, presence */
     struct http *http;
     struct kafka_props *props;
     struct consumer *consumer;
@@ -72,10 +73,10 @@ struct worker {
     struct targets targets;
     struct ask *ask;
     struct claims *claims;
-    struct adopt *adopting;        /* take-overs being collected; worker/adopt.c */
+    struct adopt *adopting; /* take-overs being collected; worker/adopt.c */
     struct writes *writes;
     struct results *results;
-    struct external *externals;    /* worker/external.c */
+    struct external *externals; /* worker/external.c */
     struct feeder *feeder;
     struct presence *presence;
     struct recover *recover;
@@ -86,9 +87,9 @@ struct worker {
     enum run_mode mode;
     enum leaving leaving;
     int64_t leave_until_ms;
-    bool closed;                   /* the group was left in order */
-    bool member;                   /* assigned, even to nothing, since the last revoke */
-    bool key_refused;              /* being confirmed */
+    bool closed;      /* the group was left in order */
+    bool member;      /* assigned, even to nothing, since the last revoke */
+    bool key_refused; /* being confirmed */
     int exit_code;
 };
 

@@ -18,7 +18,7 @@
 #include "worker/worker.h"
 
 #define SETTLE_MAX 256 /* outcomes in one unit */
-#define RETRY_MS 500   /* after a unit that failed in the ledger */
+#define RETRY_MS   500 /* after a unit that failed in the ledger */
 
 enum settle_kind { SETTLE_OUTCOME, SETTLE_REPUBLISH, SETTLE_PARK, SETTLE_KINDS };
 
@@ -28,8 +28,8 @@ struct writes {
     bool in_flight;
     struct uuid ids[SETTLE_KINDS][SETTLE_MAX]; /* of the unit under way */
     size_t n[SETTLE_KINDS];
-    size_t max;        /* halved while the ledger refuses a batch, to find the row */
-    size_t others;     /* task ids, judged jobs, marks on their way */
+    size_t max;    /* halved while the ledger refuses a batch, to find the row */
+    size_t others; /* task ids, judged jobs, marks on their way */
 };
 
 static void turn(void *arg);
@@ -133,7 +133,8 @@ static void add_place(struct columns *c, const struct work *work)
 static bool add_kind(struct worker *w, struct db_unit *unit, enum settle_kind kind)
 {
     static const char *const sql[SETTLE_KINDS] = {
-        [SETTLE_OUTCOME] = SQL_SETTLE, [SETTLE_REPUBLISH] = SQL_PLACE, [SETTLE_PARK] = SQL_PARK};
+        [SETTLE_OUTCOME] = SQL_SETTLE, [SETTLE_REPUBLISH] = SQL_PLACE, [SETTLE_PARK] = SQL_PARK
+    };
     struct columns c;
     bool good;
 
@@ -228,7 +229,8 @@ static void give_back(struct worker *w, const struct err *err)
             work->settle_sent = false;
             if (err->kind != ERR_INPUT || q->max > 1)
                 continue;
-            work->outcome_message[0] = '\0'; /* the row that is refused is stored without its texts */
+            work->outcome_message[0] =
+                '\0'; /* the row that is refused is stored without its texts */
             free(work->access_checks);
             work->access_checks = NULL;
         }
@@ -266,8 +268,8 @@ static void turn(void *arg)
     if (w->writes->in_flight)
         return;
     gather(w);
-    if (w->writes->n[SETTLE_OUTCOME] + w->writes->n[SETTLE_REPUBLISH] +
-            w->writes->n[SETTLE_PARK] == 0)
+    if (w->writes->n[SETTLE_OUTCOME] + w->writes->n[SETTLE_REPUBLISH] + w->writes->n[SETTLE_PARK] ==
+        0)
         return;
     unit = db_unit_new();
     good = unit != NULL;
@@ -351,7 +353,7 @@ void writes_judged(struct worker *w, const struct work *work)
     struct db_unit *unit = db_unit_new();
     struct buf keys;
     char id[UUID_TEXT_BYTES];
-    const char *params[2] = {uuid_format(&work->attempt.id, id), NULL};
+    const char *params[2] = { uuid_format(&work->attempt.id, id), NULL };
 
     buf_init(&keys, WORK_JUDGED_MAX * API_ID_BYTES * 2);
     array_open(&keys);
@@ -392,6 +394,5 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
 
 bool writes_idle(const struct worker *w)
 {
-    return !w->writes->in_flight && w->writes->others == 0 &&
-           w->works.lists[WORK_SETTLING].n == 0;
+    return !w->writes->in_flight && w->writes->others == 0 && w->works.lists[WORK_SETTLING].n == 0;
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BASE64URL_LEN(n) (((n) * 4 + 2) / 3)
+#define BASE64URL_LEN(n) (((n)*4 + 2) / 3)
 
 /* out has BASE64URL_LEN(len) + 1 bytes; NUL terminated; returns the length. */
 size_t base64url_encode(const uint8_t *data, size_t len, char *out);

@@ -15,7 +15,7 @@ enum err_kind {
     ERR_NOTHING,     /* nothing selected: exit 4 */
     ERR_REFUSED,     /* needs --yes, over a limit, busy: exit 5 */
     ERR_DENIED,      /* key or role may not: exit 6 */
-    ERR_INPUT,       /* one record, row or answer is bad; nothing else stops: exit 1 if it gets to main */
+    ERR_INPUT, /* one record, row or answer is bad; nothing else stops: exit 1 if it gets to main */
 };
 
 struct err {

@@ -1,4 +1,5 @@
-/* Intrusive doubly linked list. A state is a list and its length the metric, so each list counts. */
+/* Intrusive doubly linked list. A state is a list and its length the metric, so each list counts.
+ */
 #ifndef COMMON_BASE_LIST_H
 #define COMMON_BASE_LIST_H
 
@@ -66,6 +67,6 @@ static inline struct list_node *list_pop(struct list *l) /* NULL: empty */
     return node;
 }
 
-#define list_entry(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 #endif

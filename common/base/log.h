@@ -18,10 +18,10 @@ struct log_field {
     int64_t i;
     double d;
 };
-#define LOG_S(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_STR, .s = (v)})
-#define LOG_I(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_INT, .i = (int64_t)(v)})
-#define LOG_D(k, v) ((struct log_field){.key = (k), .type = LOG_FIELD_NUM, .d = (v)})
-#define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {.type = LOG_FIELD_END}})
+#define LOG_S(k, v)     ((struct log_field){ .key = (k), .type = LOG_FIELD_STR, .s = (v) })
+#define LOG_I(k, v)     ((struct log_field){ .key = (k), .type = LOG_FIELD_INT, .i = (int64_t)(v) })
+#define LOG_D(k, v)     ((struct log_field){ .key = (k), .type = LOG_FIELD_NUM, .d = (v) })
+#define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__, { .type = LOG_FIELD_END } })
 
 /* component ("worker", "producer") and instance (worker id; NULL: none) are borrowed for ever and
  * stand in every line. AUTO looks at whether stderr is a terminal. */
@@ -39,8 +39,8 @@ void log_event(enum log_level level, const char *event, const struct log_field *
                const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 #define log_debug(event, fields, ...) log_event(LOG_DEBUG, event, fields, __VA_ARGS__)
-#define log_info(event, fields, ...) log_event(LOG_INFO, event, fields, __VA_ARGS__)
-#define log_warn(event, fields, ...) log_event(LOG_WARN, event, fields, __VA_ARGS__)
+#define log_info(event, fields, ...)  log_event(LOG_INFO, event, fields, __VA_ARGS__)
+#define log_warn(event, fields, ...)  log_event(LOG_WARN, event, fields, __VA_ARGS__)
 #define log_error(event, fields, ...) log_event(LOG_ERROR, event, fields, __VA_ARGS__)
 
 #endif

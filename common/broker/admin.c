@@ -137,8 +137,12 @@ int admin_topic_partitions(struct admin *a, const char *topic, int timeout_ms, i
 int admin_watermarks(struct admin *a, const char *topic, int32_t partition, int timeout_ms,
                      int64_t *ret_low, int64_t *ret_high, struct err *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        a->client->rk, topic, partition, ret_low, ret_high, timeout_ms);
+    struct kafka_watermark mark = { .topic = topic, .partition = partition };
+    int code = client_watermarks(a->client, &mark, 1, timeout_ms);
 
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : client_err(err, code, topic, NULL);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return client_err(err, code, topic, NULL);
+    *ret_low = mark.low;
+    *ret_high = mark.high;
+    return 0;
 }

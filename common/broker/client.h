@@ -83,6 +83,12 @@ int client_produce(const struct client *c, const struct txn_message *message, vo
  * library's timer (1 s on 2.0.2). Thread safe. Returns the library's error code. */
 int client_warm(const struct client *c, const char *topic, int timeout_ms);
 
+/* Start and end of the log of each mark's partition, as the client's isolation.level sees it, within
+ * the time-out. failed is set where nothing is known (it must be false before). Returns the first
+ * library error code. */
+int client_watermarks(const struct client *c, struct kafka_watermark *marks, size_t n,
+                      int timeout_ms);
+
 /* A record as the library holds it. headers has KAFKA_HEADERS_MAX places, which ret points at. */
 void record_from_message(const struct rd_kafka_message_s *message, struct kafka_header *headers,
                          struct kafka_record *ret);

@@ -1,7 +1,6 @@
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 
-#include "common/base/clock.h"
 #include "common/broker/consumer_private.h"
 
 /* One question to the brokers. The helper thread has the client by a reference of its own; c is the
@@ -131,21 +130,12 @@ int consumer_committed(struct consumer *c, const struct kafka_offset *parts, siz
 static void work_watermarks(void *arg)
 {
     struct query *q = arg;
-    int64_t deadline_ms = clock_boot_ms() + q->timeout_ms, left_ms;
-    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    bool known = q->list->cnt == 0;
+    size_t n = (size_t)q->list->cnt;
+    int code = client_watermarks(q->client, q->marks, n, q->timeout_ms);
+    bool known = n == 0;
 
-    for (int i = 0; i < q->list->cnt; i++) {
-        struct kafka_watermark *m = &q->marks[i];
-
-        left_ms = deadline_ms - clock_boot_ms();
-        code = left_ms <= 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT
-                            : rd_kafka_query_watermark_offsets(q->client->rk, m->topic,
-                                                               m->partition, &m->low, &m->high,
-                                                               (int)left_ms);
-        m->failed = code != RD_KAFKA_RESP_ERR_NO_ERROR || m->low < 0 || m->high < 0;
-        known = known || !m->failed;
-    }
+    for (size_t i = 0; i < n; i++)
+        known = known || !q->marks[i].failed;
     if (!known) {
         client_err(&q->err, code, "watermarks", NULL);
         q->err.retriable = true;

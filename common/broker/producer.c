@@ -71,7 +71,8 @@ static struct client *open_client(struct producer *p, const struct kafka_props *
 {
     static const struct client_setting defaults[] = {
         { "linger.ms", "50" },
-        { "batch.size", "1000000" },
+        /* max.message.bytes of the request topics bounds a whole batch */
+        { "batch.size", "60000" },
         { "batch.num.messages", "10000" },
         { "queue.buffering.max.messages", "200000" },
         { "message.timeout.ms", "120000" },

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/broker/admin.h"
+#include "common/broker/admin_private.h"
 #include "common/broker/client.h"
 
 #define READER_CLIENT_ID "connect-rebuild-reader"
@@ -58,10 +58,32 @@ static int left_ms(int64_t deadline_ms)
     return left > 0 ? (int)left : 0;
 }
 
+/* Start and end of all partitions as that client sees them. */
+static struct kafka_watermark *ask_marks(const struct reader *r, const struct client *c,
+                                         int64_t deadline_ms, struct err *err)
+{
+    struct kafka_watermark *marks = calloc((size_t)r->parts_n, sizeof(*marks));
+    int code;
+
+    if (marks == NULL) {
+        err_set(err, ERR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    for (int i = 0; i < r->parts_n; i++)
+        marks[i] = (struct kafka_watermark){ .topic = r->topic, .partition = i };
+    code = client_watermarks(c, marks, (size_t)r->parts_n, left_ms(deadline_ms));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return marks;
+    client_err(err, code, r->topic, NULL);
+    free(marks);
+    return NULL;
+}
+
 /* The ends are asked for with an admin handle, which sees behind transactions that are still open:
  * what they commit is waited for, and not missed. */
 static int find_parts(struct reader *r, struct admin *a, int64_t deadline_ms, struct err *err)
 {
+    struct kafka_watermark *marks;
     int replication;
 
     if (admin_topic_partitions(a, r->topic, left_ms(deadline_ms), &r->parts_n, &replication, err) !=
@@ -72,25 +94,25 @@ static int find_parts(struct reader *r, struct admin *a, int64_t deadline_ms, st
     r->parts = calloc((size_t)r->parts_n, sizeof(*r->parts));
     if (r->parts == NULL)
         return err_set(err, ERR_INTERNAL, "out of memory");
+    marks = ask_marks(r, a->client, deadline_ms, err);
+    if (marks == NULL)
+        return -1;
     for (int i = 0; i < r->parts_n; i++)
-        if (admin_watermarks(a, r->topic, i, left_ms(deadline_ms), &r->parts[i].next,
-                             &r->parts[i].end, err) != 0)
-            return -1;
+        r->parts[i] = (struct reader_part){ .next = marks[i].low, .end = marks[i].high };
+    free(marks);
     return 0;
 }
 
 /* The end as a read_committed reader sees it, so that a transaction open now is read when it ends. */
 static int start_at_end(struct reader *r, int64_t deadline_ms, struct err *err)
 {
-    int64_t low;
-    rd_kafka_resp_err_t code;
+    struct kafka_watermark *marks = ask_marks(r, r->client, deadline_ms, err);
 
-    for (int i = 0; i < r->parts_n; i++) {
-        code = rd_kafka_query_watermark_offsets(r->client->rk, r->topic, i, &low,
-                                                &r->parts[i].next, left_ms(deadline_ms));
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return client_err(err, code, r->topic, NULL);
-    }
+    if (marks == NULL)
+        return -1;
+    for (int i = 0; i < r->parts_n; i++)
+        r->parts[i].next = marks[i].high;
+    free(marks);
     return 0;
 }
 

@@ -45,6 +45,8 @@ static struct client *open_client(struct txn *t, const struct txn_config *config
         { "compression.codec", "zstd" }, /* the one codec that 2.0.2 uses with every broker */
         { "retry.backoff.ms", "20" },
         { "queue.buffering.max.messages", "100000" },
+        /* max.message.bytes of the result topic bounds a whole batch; one result is 128 KiB at most */
+        { "batch.size", "200000" },
         { NULL, NULL },
     };
     char timeout_ms[16];

@@ -82,6 +82,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 /* The connection stands, nothing is written. Asked again when libcurl tries a second connection
  * because the first, a kept one, died under the request. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_write(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
     struct http_call *call = arg;

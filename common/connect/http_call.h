@@ -36,8 +36,8 @@ struct http_call {
     int timeout_ms;
     size_t max_body_bytes;
     bool cut_is_error;
-    bool refused; /* let() said no, or nobody wants it any more */
-    bool written; /* it went out, or part of it */
+    bool refused;         /* let() said no, or nobody wants it any more */
+    bool written;         /* it went out, or part of it */
     struct err start_err; /* .kind not ERR_NONE: it cannot be started */
     char error[HTTP_ERROR_BYTES];
 };

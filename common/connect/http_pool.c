@@ -37,7 +37,7 @@ static void on_janitor(void *arg)
 static struct sockets *part_use(struct pool *p, struct part *part)
 {
     if (part->sockets == NULL)
-        part->sockets = sockets_new(p->loop, POOL_SHARE, p->ended, p->arg);
+        part->sockets = sockets_new(p->loop, 2 * POOL_SHARE, p->ended, p->arg);
     part->used = true;
     return part->sockets;
 }

@@ -15,18 +15,18 @@ struct http_reply *http_reply_new(size_t max_body_bytes)
     return r;
 }
 
-static void cookies_free(struct http_answer *a)
+static void cookies_free(struct http_reply *r)
 {
-    for (size_t i = 0; i < a->set_cookies_n; i++)
-        free((void *)(uintptr_t)a->set_cookies[i]);
-    a->set_cookies_n = 0;
+    for (size_t i = 0; i < r->answer.set_cookies_n; i++)
+        free(r->cookies[i]);
+    r->answer.set_cookies_n = 0;
 }
 
 void http_reply_free(struct http_reply *r)
 {
     if (r == NULL)
         return;
-    cookies_free(&r->answer);
+    cookies_free(r);
     buf_done(&r->body);
     free(r);
 }
@@ -56,6 +56,7 @@ static bool keep_cookie(struct http_reply *r, const char *value, size_t len)
         r->no_memory = true;
         return false;
     }
+    r->cookies[a->set_cookies_n] = copy;
     a->set_cookies[a->set_cookies_n++] = copy;
     return true;
 }
@@ -86,7 +87,7 @@ static bool keep_field(struct http_reply *r, const char *line, size_t name_len, 
 /* Another answer begins: what came was a 100, a 103, or one that libcurl did not take for final. */
 static void restart(struct http_reply *r)
 {
-    cookies_free(&r->answer);
+    cookies_free(r);
     memset(&r->answer, 0, sizeof(r->answer));
 }
 

@@ -13,7 +13,8 @@
 #define HTTP_DRAIN_MAX_BYTES   (64 * 1024) /* read past a cut: cheaper than a new connection */
 
 struct http_reply {
-    struct http_answer answer; /* its set_cookies belong to the reply */
+    struct http_answer answer;
+    char *cookies[HTTP_SET_COOKIES_MAX]; /* what answer.set_cookies points to */
     struct buf body;
     size_t headers_bytes, drained_bytes;
     bool body_began;

@@ -38,9 +38,9 @@ struct resolver {
 };
 
 struct resolver_query {
+    struct resolver *r;
     struct list_node node;
     struct list *in;
-    struct resolver *r;
     struct host *host;
     resolver_fn *fn;
     void *arg;
@@ -115,25 +115,25 @@ static bool host_idle(const struct host *host)
     return host->job == NULL && host->queries_n == 0 && !list_linked(&host->queued);
 }
 
-static void host_free(struct resolver *r, struct host *host)
+static void host_free(struct host *host)
 {
-    HASH_DEL(r->hosts, host);
     free(host->address);
     free(host);
 }
 
 static void hosts_make_room(struct resolver *r)
 {
-    struct host *host, *next, *oldest = NULL;
+    struct host *oldest = NULL;
 
     if (HASH_COUNT(r->hosts) < RESOLVE_HOSTS_MAX)
         return;
-    HASH_ITER (hh, r->hosts, host, next) {
+    for (struct host *host = r->hosts; host != NULL; host = host->hh.next)
         if (host_idle(host) && (oldest == NULL || host->used_ms < oldest->used_ms))
             oldest = host;
-    }
-    if (oldest != NULL)
-        host_free(r, oldest);
+    if (oldest == NULL)
+        return;
+    HASH_DEL(r->hosts, oldest);
+    host_free(oldest);
 }
 
 static bool host_name(char name[RESOLVE_HOST_BYTES], const char *text)
@@ -387,10 +387,10 @@ static void host_ask(struct resolver *r, struct host *host)
 
 /* ---- what others call ---- */
 
-bool resolver_known(struct resolver *r, const char *text, struct resolver_answer *ret)
+bool resolver_known(struct resolver *r, const char *name, struct resolver_answer *ret)
 {
     int64_t now_ms = event_now_ms(r->loop);
-    struct host *host = host_find(r, text);
+    struct host *host = host_find(r, name);
 
     if (host == NULL || !host_fresh(host, RESOLVE_KEEP_MS, now_ms))
         return false;
@@ -401,11 +401,11 @@ bool resolver_known(struct resolver *r, const char *text, struct resolver_answer
     return true;
 }
 
-struct resolver_query *resolver_lookup(struct resolver *r, const char *text, int64_t max_age_ms,
+struct resolver_query *resolver_lookup(struct resolver *r, const char *name, int64_t max_age_ms,
                                        resolver_fn *fn, void *arg)
 {
     int64_t now_ms = event_now_ms(r->loop);
-    struct host *host = host_find_or_make(r, text);
+    struct host *host = host_find_or_make(r, name);
     struct resolver_query *q = host == NULL ? NULL : calloc(1, sizeof(*q));
 
     if (q == NULL)
@@ -447,25 +447,39 @@ struct resolver *resolver_new(struct event_loop *loop, resolver_ask_fn *ask)
     r->turn = event_timer_new(loop, on_turn, r);
     r->bound = event_timer_new(loop, on_bound, r);
     if (r->turn == NULL || r->bound == NULL) {
-        resolver_free(r);
+        event_timer_free(r->turn);
+        event_timer_free(r->bound);
+        free(r);
         return NULL;
     }
     return r;
 }
 
+static void queries_free(struct list *queries)
+{
+    struct list_node *next;
+
+    for (struct list_node *node = list_first(queries); node != NULL; node = next) {
+        next = list_next(queries, node);
+        free(list_entry(node, struct resolver_query, node));
+    }
+}
+
 void resolver_free(struct resolver *r)
 {
     struct host *host, *next;
-    struct list_node *node;
 
     if (r == NULL)
         return;
-    while ((node = list_first(&r->waiting)) != NULL || (node = list_first(&r->ready)) != NULL)
-        query_free(list_entry(node, struct resolver_query, node));
-    HASH_ITER (hh, r->hosts, host, next) {
+    queries_free(&r->waiting);
+    queries_free(&r->ready);
+    host = r->hosts;
+    HASH_CLEAR(hh, r->hosts); /* the table; its members are still chained */
+    for (; host != NULL; host = next) {
+        next = host->hh.next;
         if (host->job != NULL)
             host->job->r = NULL;
-        host_free(r, host);
+        host_free(host);
     }
     event_timer_free(r->turn);
     event_timer_free(r->bound);

@@ -10,9 +10,10 @@
 #include "common/base/buf.h"
 #include "common/base/uuid.h"
 
-#define COLUMNS_MAX      24
-#define COLUMN_MAX_BYTES (64 * 1024 * 1024) /* 256 attempts with 40 log lines of 1 KiB are 10 MiB \
-                                             */
+#define COLUMNS_MAX 24
+#define COLUMN_MAX_BYTES                                                     \
+    (64 * 1024 * 1024) /* 256 attempts with 40 log lines of 1 KiB are 10 MiB \
+                        */
 
 struct columns {
     struct buf cols[COLUMNS_MAX];

@@ -89,7 +89,6 @@ static void deliver(struct db *db, struct db_unit *unit)
     const struct db_failure *f = unit->failure;
     db_done_fn *fn = unit->fn;
 
-    unit->delivered = true;
     if (!unit->internal && !unit->replayed)
         db->backlog--;
     if (fn != NULL)
@@ -101,14 +100,7 @@ static void deliver(struct db *db, struct db_unit *unit)
         *unit->take = unit->reply;
         unit->reply = NULL;
     }
-    if (!list_linked(&unit->kept_node)) {
-        db_unit_free(unit);
-        return;
-    }
-    unit->fn = NULL;
-    unit->take = NULL;
-    db_reply_free(unit->reply);
-    unit->reply = NULL;
+    db_keep_or_free(unit);
 }
 
 static void tell_notifications(struct db *db)
@@ -160,14 +152,8 @@ static void free_units(struct list *units)
 {
     struct list_node *node;
 
-    while ((node = list_pop(units)) != NULL) {
-        struct db_unit *unit = list_entry(node, struct db_unit, node);
-
-        if (!list_linked(&unit->kept_node))
-            db_unit_free(unit);
-        else
-            unit->delivered = true; /* freed as a kept one */
-    }
+    while ((node = list_pop(units)) != NULL)
+        db_keep_or_free(list_entry(node, struct db_unit, node));
 }
 
 static void free_now(struct db *db)

@@ -2,6 +2,19 @@
 
 #include "common/base/limits.h"
 
+void db_keep_or_free(struct db_unit *unit)
+{
+    if (!list_linked(&unit->kept_node)) {
+        db_unit_free(unit);
+        return;
+    }
+    unit->delivered = true;
+    unit->fn = NULL;
+    unit->take = NULL;
+    db_reply_free(unit->reply);
+    unit->reply = NULL;
+}
+
 static void forget(struct db *db, struct db_unit *unit)
 {
     list_remove(&db->kept, &unit->kept_node);
@@ -43,6 +56,7 @@ void db_keep_replay(struct db *db)
 
     while ((unit = oldest(db)) != NULL) {
         list_remove(&db->kept, &unit->kept_node);
+        db_unit_rewind(unit);
         unit->replayed = true;
         unit->delivered = false;
         list_insert_after(&db->waiting, at, &unit->node);

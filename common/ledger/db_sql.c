@@ -31,9 +31,7 @@ static const char *end_of_quote(const char *p, bool backslashes)
     char quote = *p++;
 
     for (; *p != '\0'; p++) {
-        if (backslashes && *p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == quote && p[1] == quote)
+        if ((*p == quote && p[1] == quote) || (backslashes && *p == '\\' && p[1] != '\0'))
             p++;
         else if (*p == quote)
             return p + 1;
@@ -75,24 +73,24 @@ static const char *end_of_dollars(const char *p)
     return end;
 }
 
+/* E'...', where a backslash escapes */
+static bool after_e(const char *text, const char *p)
+{
+    return p > text && (p[-1] == 'e' || p[-1] == 'E') && (p - 1 == text || !is_word(p[-2]));
+}
+
 /* Behind the string, quoted name, dollar quote or comment that begins at p; p: none does. */
 static const char *skip_quoted(const char *text, const char *p)
 {
-    bool after_word = p > text && (is_word(p[-1]) || p[-1] == '$');
     const char *end = NULL;
 
-    if (*p == '\'') {
-        bool e = p > text && (p[-1] == 'e' || p[-1] == 'E') && (p - 1 == text || !is_word(p[-2]));
-
-        return end_of_quote(p, e);
-    }
-    if (*p == '"')
-        return end_of_quote(p, false);
+    if (*p == '\'' || *p == '"')
+        return end_of_quote(p, *p == '\'' && after_e(text, p));
     if (p[0] == '-' && p[1] == '-')
         return p + strcspn(p, "\n");
     if (p[0] == '/' && p[1] == '*')
         return end_of_comment(p);
-    if (*p == '$' && !after_word)
+    if (*p == '$' && (p == text || (!is_word(p[-1]) && p[-1] != '$')))
         end = end_of_dollars(p);
     return end != NULL ? end : p;
 }
@@ -100,10 +98,10 @@ static const char *skip_quoted(const char *text, const char *p)
 /* ---- @name ---- */
 
 /* A name, and not the end of an operator such as <@ */
-static bool at_name(const char *text, const char *p)
+static bool at_name(char before, const char *p)
 {
     return *p == '@' && ((p[1] >= 'a' && p[1] <= 'z') || p[1] == '_') &&
-           (p == text || strchr("<>@|&~!#?-+*/=%^", p[-1]) == NULL);
+           strchr("<>@|&~!#?-+*/=%^", before) == NULL;
 }
 
 static const char *add_name(struct buf *b, const char *schema, const char *p)
@@ -123,15 +121,17 @@ char *db_sql_expand(const struct db_sql *s, const char *sql)
 {
     struct buf b;
     const char *p = sql, *end;
+    char before = ' ';
 
     buf_init(&b, DB_SQL_MAX_BYTES);
-    buf_str_add(&b, ""); /* so that an empty text is a text */
     while (*p != '\0') {
-        if (at_name(sql, p)) {
+        if (at_name(before, p)) {
             p = add_name(&b, s->schema, p);
+            before = ' ';
             continue;
         }
         end = skip_quoted(sql, p);
+        before = end > p ? ' ' : *p;
         if (end == p)
             end++;
         buf_add(&b, p, (size_t)(end - p));
@@ -182,8 +182,10 @@ void db_sql_free(struct db_sql *s)
 
     if (s == NULL)
         return;
-    HASH_ITER (hh, s->texts, t, next) {
-        HASH_DEL(s->texts, t);
+    next = s->texts;
+    HASH_CLEAR(hh, s->texts); /* the table only */
+    while ((t = next) != NULL) {
+        next = t->hh.next;
         free(t->expanded);
         free(t);
     }

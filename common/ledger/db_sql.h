@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DB_SQL_MAX_BYTES (1024 * 1024) /* one statement; the longest of a migration has some KiB \
-                                        */
+#define DB_SQL_MAX_BYTES                                                    \
+    (1024 * 1024) /* one statement; the longest of a migration has some KiB \
+                   */
 
 struct db_sql;
 

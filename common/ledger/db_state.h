@@ -104,7 +104,8 @@ void db_pipe_watchdog(struct db *db);                    /* the timer, while set
 /* db_keep.c */
 void db_keep_add(struct db *db, struct db_unit *unit, int64_t now_ms);
 void db_keep_purge(struct db *db, int64_t now_ms);
-void db_keep_replay(struct db *db); /* what is kept goes before what waits */
+void db_keep_or_free(struct db_unit *unit); /* its callback has run, or never will */
+void db_keep_replay(struct db *db);         /* what is kept goes before what waits */
 void db_keep_free(struct db *db);
 
 #endif

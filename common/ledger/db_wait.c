@@ -60,8 +60,9 @@ int db_run(struct db *db, struct db_unit *unit, int64_t timeout_ms, struct db_re
     struct db_reply *reply = NULL;
     struct wait w = { .over = false };
 
-    if (unit != NULL)
-        unit->take = &reply;
+    if (unit == NULL)
+        return err_set(err, ERR_INTERNAL, "no memory for a statement");
+    unit->take = &reply;
     if (db_submit(db, unit, on_done, &w) != 0)
         return err_set(err, ERR_INTERNAL, "no memory for a statement");
     if (wait_for(db, &w.over, deadline_ms, err) != 0) {

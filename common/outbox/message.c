@@ -55,8 +55,12 @@ struct text_column {
         offsetof(struct content, member), (col) \
     }
 
-static bool read_content(const struct db_reply *reply, size_t statement, size_t row,
-                         struct content *c)
+static const char *text_at(const struct outbox_row *row, size_t column)
+{
+    return db_text(row->reply, row->statement, row->row, column);
+}
+
+static bool read_content(const struct outbox_row *row, struct content *c)
 {
     static const struct text_column texts[] = {
         TEXT(guid, ITEM_GUID),
@@ -74,26 +78,25 @@ static bool read_content(const struct db_reply *reply, size_t statement, size_t 
     };
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (!copy((char **)((char *)c + texts[i].offset),
-                  db_text(reply, statement, row, texts[i].column)))
+        if (!copy((char **)((char *)c + texts[i].offset), text_at(row, texts[i].column)))
             return false;
     }
-    read_paths(db_text(reply, statement, row, ITEM_PATHS), c);
+    read_paths(text_at(row, ITEM_PATHS), c);
     return true;
 }
 
-int outbox_request_read(const struct db_reply *reply, size_t statement, size_t row,
-                        const struct outbox_about *about, struct request *ret, struct err *err)
+int outbox_request_read(const struct outbox_row *row, const struct outbox_about *about,
+                        struct request *ret, struct err *err)
 {
-    const char *id = db_text(reply, statement, row, ITEM_REQUEST);
+    const char *id = text_at(row, ITEM_REQUEST);
     struct request r = { 0 };
 
     if (id == NULL || !uuid_parse(id, &r.request_id))
         return err_set(err, ERR_INTERNAL, "an item's row has no request id");
-    r.rank = db_int(reply, statement, row, ITEM_RANK);
-    r.high_lane = db_int(reply, statement, row, ITEM_LANE) != 0;
-    if (!copy(&r.requested_at, db_text(reply, statement, row, ITEM_REQUESTED_AT)) ||
-        !copy_about(about, &r) || !read_content(reply, statement, row, &r.content)) {
+    r.rank = db_int(row->reply, row->statement, row->row, ITEM_RANK);
+    r.high_lane = db_int(row->reply, row->statement, row->row, ITEM_LANE) != 0;
+    if (!copy(&r.requested_at, text_at(row, ITEM_REQUESTED_AT)) || !copy_about(about, &r) ||
+        !read_content(row, &r.content)) {
         request_done(&r);
         return err_set(err, ERR_INTERNAL, "no memory for a request");
     }

@@ -26,10 +26,14 @@ struct outbox_about { /* the campaign, for all of its records; owned */
 };
 void outbox_about_done(struct outbox_about *a);
 
-/* Rows of OUTBOX_SQL_UNSENT or _NEXT. *ret is the caller's (request_done). ERR_INTERNAL: no memory
- * or a row that is not one. */
-int outbox_request_read(const struct db_reply *reply, size_t statement, size_t row,
-                        const struct outbox_about *about, struct request *ret, struct err *err);
+struct outbox_row { /* of OUTBOX_SQL_UNSENT or _NEXT; borrowed */
+    const struct db_reply *reply;
+    size_t statement, row;
+};
+
+/* *ret is the caller's (request_done). ERR_INTERNAL: no memory, or a row that is not one. */
+int outbox_request_read(const struct outbox_row *row, const struct outbox_about *about,
+                        struct request *ret, struct err *err);
 /* Renders into out, which is cleared first. A request whose content is too large or too odd for a
  * record goes out with its ids alone: the ledger has the rest, and no item stops its campaign. */
 int outbox_request_encode(struct request *r, struct buf *out, struct err *err);

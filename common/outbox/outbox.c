@@ -86,8 +86,8 @@ void outbox_free(struct outbox *o)
 {
     if (o == NULL)
         return;
-    for (struct list_node *node; (node = list_pop(&o->calls)) != NULL;)
-        list_entry(node, struct call, node)->outbox = NULL;
+    for (struct list_node *n = list_first(&o->calls); n != NULL; n = list_next(&o->calls, n))
+        list_entry(n, struct call, node)->outbox = NULL; /* it stays linked to nothing */
     producer_free(o->producer);
     event_timer_free(o->step);
     event_timer_free(o->renew);

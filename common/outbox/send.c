@@ -1,12 +1,13 @@
 /* The records of a turn: from rows to the producer, and what it reports. */
+#include "common/outbox/turn.h"
+
+#include <string.h>
+
 #include "common/broker/producer.h"
 #include "common/broker/txn.h"
 #include "common/event/event.h"
 #include "common/ledger/db.h"
 #include "common/outbox/sql.h"
-#include "common/outbox/turn.h"
-
-#include <string.h>
 
 static void on_delivery(void *arg, uint64_t ticket, int32_t partition, int64_t offset,
                         const struct err *err)
@@ -80,14 +81,13 @@ static void produce(struct outbox *o, const struct request *r, uint64_t ticket)
     progress_report(&o->progress, ticket, 0, -1);
 }
 
-static void send_row(struct outbox *o, const struct db_reply *reply, size_t statement, size_t row,
-                     struct outbox_item *item)
+static void send_row(struct outbox *o, const struct outbox_row *row, struct outbox_item *item)
 {
     struct request r;
     struct err err;
     uint64_t ticket;
 
-    if (outbox_request_read(reply, statement, row, &o->about, &r, &err) != 0) {
+    if (outbox_request_read(row, &o->about, &r, &err) != 0) {
         turn_fail(o, &err);
         return;
     }
@@ -117,7 +117,7 @@ void send_rows(struct outbox *o, const struct db_reply *reply, size_t statement,
         struct err err;
 
         if (!db_bool(reply, statement, row, ITEM_SKIP)) {
-            send_row(o, reply, statement, row, &item);
+            send_row(o, &(struct outbox_row){ reply, statement, row }, &item);
         } else if (progress_skip(&o->progress, &item) != 0) {
             err_set(&err, ERR_INTERNAL, "no memory for the outbox");
             turn_fail(o, &err);

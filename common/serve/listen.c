@@ -58,14 +58,16 @@ static int socket_open(const struct addrinfo *a)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = { .v6 = { .sin6_family = AF_UNSPEC } };
     socklen_t len = sizeof(address);
 
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+    if (getsockname(fd, &address.any, &len) != 0)
         return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 /* IPv6 first, for it takes IPv4 in; where there is none, the next one does. */
@@ -86,7 +88,7 @@ int listen_open(const char *text, int *ret_port, struct err *err)
     const struct addrinfo hints = { .ai_family = AF_UNSPEC,
                                     .ai_socktype = SOCK_STREAM,
                                     .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    struct endpoint e;
+    struct endpoint e = { .host = "" };
     struct addrinfo *all = NULL;
     int rc, fd;
 

@@ -174,12 +174,10 @@ struct metric_family *metrics_family(struct metrics *m, const struct metric_spec
 
 void metrics_family_zero(struct metric_family *f)
 {
-    struct metric *s, *next;
-
     if (f->spec->type != METRIC_GAUGE)
         return;
     f->other->value = 0;
-    HASH_ITER (hh, f->series, s, next)
+    for (struct metric *s = f->series; s != NULL; s = s->hh.next)
         s->value = 0;
 }
 
@@ -194,21 +192,26 @@ struct metrics *metrics_new(void)
     return m;
 }
 
+static void family_free(struct metric_family *f)
+{
+    struct metric *s = f->series, *next;
+
+    HASH_CLEAR(hh, f->series); /* the table; its members are still chained */
+    for (; s != NULL; s = next) {
+        next = s->hh.next;
+        series_free(s);
+    }
+    series_free(f->other);
+    free(f);
+}
+
 void metrics_free(struct metrics *m)
 {
-    if (m == NULL)
-        return;
-    while (m->first != NULL) {
-        struct metric_family *f = m->first;
-        struct metric *s, *next;
+    struct metric_family *f = m == NULL ? NULL : m->first, *next;
 
-        m->first = f->next;
-        HASH_ITER (hh, f->series, s, next) {
-            HASH_DEL(f->series, s);
-            series_free(s);
-        }
-        series_free(f->other);
-        free(f);
+    for (; f != NULL; f = next) {
+        next = f->next;
+        family_free(f);
     }
     free(m);
 }
@@ -317,9 +320,9 @@ static void add_series(struct buf *out, const struct metric *s, bool openmetrics
 /* A family is named without _total in OpenMetrics; its samples have it in both. */
 static void add_head(struct buf *out, const struct metric_spec *spec, bool openmetrics)
 {
-    static const char *const types[] = { [METRIC_COUNTER] = "counter",
-                                         [METRIC_GAUGE] = "gauge",
-                                         [METRIC_HISTOGRAM] = "histogram" };
+    static const char *const types[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"
+    };
     size_t len = strlen(spec->name), total = strlen("_total");
 
     if (openmetrics && spec->type == METRIC_COUNTER && len > total &&
@@ -340,18 +343,26 @@ static void add_process(const struct metrics *m, bool openmetrics, struct buf *o
         struct metric_spec spec;
         double value;
     } rows[] = {
-        { { .name = "process_cpu_seconds_total", .type = METRIC_COUNTER,
-            .help = "CPU time used, user and system." }, p.cpu_seconds },
-        { { .name = "process_resident_memory_bytes", .type = METRIC_GAUGE,
-            .help = "Memory in use." }, p.resident_bytes },
-        { { .name = "process_virtual_memory_bytes", .type = METRIC_GAUGE,
-            .help = "Address space in use." }, p.virtual_bytes },
-        { { .name = "process_open_fds", .type = METRIC_GAUGE,
-            .help = "File descriptors in use." }, p.open_fds },
-        { { .name = "process_max_fds", .type = METRIC_GAUGE,
-            .help = "File descriptors allowed." }, p.max_fds },
-        { { .name = "process_start_time_seconds", .type = METRIC_GAUGE,
-            .help = "When the process started, in Unix time." }, m->start_seconds },
+        { { .name = "process_cpu_seconds_total",
+            .type = METRIC_COUNTER,
+            .help = "CPU time used, user and system." },
+          p.cpu_seconds },
+        { { .name = "process_resident_memory_bytes",
+            .type = METRIC_GAUGE,
+            .help = "Memory in use." },
+          p.resident_bytes },
+        { { .name = "process_virtual_memory_bytes",
+            .type = METRIC_GAUGE,
+            .help = "Address space in use." },
+          p.virtual_bytes },
+        { { .name = "process_open_fds", .type = METRIC_GAUGE, .help = "File descriptors in use." },
+          p.open_fds },
+        { { .name = "process_max_fds", .type = METRIC_GAUGE, .help = "File descriptors allowed." },
+          p.max_fds },
+        { { .name = "process_start_time_seconds",
+            .type = METRIC_GAUGE,
+            .help = "When the process started, in Unix time." },
+          m->start_seconds },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[NUMBER_BYTES];

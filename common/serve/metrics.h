@@ -1,5 +1,6 @@
-/* Metrics: families made once, series found by label values, text in Prometheus 0.0.4 or OpenMetrics
- * 1.0.0. Single threaded. Series live as long as the registry; each family has a ceiling. */
+/* Metrics: families made once, series found by label values, text in Prometheus 0.0.4 or
+ * OpenMetrics 1.0.0. Single threaded. Series live as long as the registry; each family has a
+ * ceiling. */
 #ifndef COMMON_SERVE_METRICS_H
 #define COMMON_SERVE_METRICS_H
 
@@ -36,11 +37,12 @@ struct metric_family *metrics_family(struct metrics *m, const struct metric_spec
 /* Finds or makes the series at 0. values: one per label. Never NULL once a family exists (memory
  * exhaustion gives the family's "other" series). Keep the pointer: it stays valid. */
 struct metric *metrics_series(struct metric_family *f, const char *const *values);
-void metric_add(struct metric *s, double delta);     /* counters and gauges; a counter never falls */
-void metric_set(struct metric *s, double value);     /* gauges; a counter, when value is higher */
+void metric_add(struct metric *s, double delta); /* counters and gauges; a counter never falls */
+void metric_set(struct metric *s, double value); /* gauges; a counter, when value is higher */
 void metric_observe(struct metric *s, double value); /* histograms */
 double metric_value(const struct metric *s);         /* of a histogram: how many observations */
-/* Removes no family; sets every series of a gauge family to 0 (before a refresh of bounded labels). */
+/* Removes no family; sets every series of a gauge family to 0 (before a refresh of bounded labels).
+ */
 void metrics_family_zero(struct metric_family *f);
 /* Also writes process_* of this process. */
 void metrics_render(struct metrics *m, bool openmetrics, struct buf *out);

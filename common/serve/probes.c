@@ -84,8 +84,8 @@ static void answer_startup(const struct probes *p, int64_t now_ms,
 }
 
 /* Says only whether the loop turns: a dependency that is down is no reason to be killed. */
-static void answer_live(const struct probes *p, int64_t now_ms, const struct server_request *request,
-                        struct server_answer *a)
+static void answer_live(const struct probes *p, int64_t now_ms,
+                        const struct server_request *request, struct server_answer *a)
 {
     int64_t still_ms = now_ms - p->last_turn_ms;
 

@@ -1,6 +1,6 @@
 /* The admin routes of both programs (conventions.md section 8): /startupz /livez /readyz /metrics
- * /status, and PUT /loglevel. Routing only: what is true is in the struct, what must be made is made
- * by callbacks. Probe hits are not logged. */
+ * /status, and PUT /loglevel. Routing only: what is true is in the struct, what must be made is
+ * made by callbacks. Probe hits are not logged. */
 #ifndef COMMON_SERVE_PROBES_H
 #define COMMON_SERVE_PROBES_H
 
@@ -23,7 +23,7 @@ struct probes { /* kept up to date by the program */
     int64_t last_turn_ms;       /* when the loop last got round, on the clock of now_ms */
     struct metrics *metrics;    /* NULL: no /metrics */
     void (*refresh)(void *arg); /* before metrics are rendered: gauges; NULL: nothing to do */
-    bool (*status)(void *arg, struct buf *json);       /* false: cannot now; NULL: no /status */
+    bool (*status)(void *arg, struct buf *json);        /* false: cannot now; NULL: no /status */
     void (*set_level)(void *arg, enum log_level level); /* NULL: the level cannot be changed */
     void *arg;                                          /* of the callbacks */
 };

@@ -61,6 +61,7 @@ static double count_fds(void)
 
     if (dir == NULL)
         return 0;
+    /* cppcheck-suppress readdirCalled ; nobody else has this dir */
     for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir))
         n += e->d_name[0] != '.' ? 1 : 0;
     closedir(dir);

@@ -12,8 +12,10 @@
 #include "common/event/event.h"
 #include "common/serve/listen.h"
 
-#define SAY_MAX_BYTES     1024          /* one sentence */
-#define DISCARD_MAX_BYTES (1024 * 1024) /* read of a body that is too long, to be able to say so */
+#define SAY_MAX_BYTES 1024 /* one sentence */
+#define DISCARD_MAX_BYTES                                                  \
+    (1024 * 1024) /* read of a body that is too long, to be able to say so \
+                   */
 #define HEADER_NAME_BYTES 64
 
 struct server {
@@ -99,11 +101,10 @@ static bool add_headers(struct MHD_Response *response, const struct server_answe
 /* Takes a's body. MHD_NO closes the connection. */
 static enum MHD_Result reply(struct MHD_Connection *connection, struct server_answer *a)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(a->body == NULL ? 0 : a->body_len,
-                                        a->body == NULL ? (void *)(uintptr_t) "" : a->body,
-                                        a->body == NULL ? MHD_RESPMEM_PERSISTENT
-                                                        : MHD_RESPMEM_MUST_FREE);
+    static char nothing[] = "";
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        a->body == NULL ? 0 : a->body_len, a->body == NULL ? nothing : a->body,
+        a->body == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
     enum MHD_Result rc = MHD_NO;
 
     if (response == NULL) {

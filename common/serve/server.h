@@ -9,18 +9,18 @@
 #include "common/base/err.h"
 
 #define SERVER_CONNECTIONS_MAX 256
-#define SERVER_BODY_MAX_BYTES (64 * 1024)
-#define SERVER_IDLE_TIMEOUT_S 30
+#define SERVER_BODY_MAX_BYTES  (64 * 1024)
+#define SERVER_IDLE_TIMEOUT_S  30
 
 struct event_loop;
 struct server;
 
-struct server_request { /* borrowed */
+struct server_request {        /* borrowed */
     const char *method, *path; /* path without the query */
     const char *accept;        /* "" if none */
     const char *body;          /* NUL terminated; "" if none */
     size_t body_len;
-    void *connection;          /* for server_query and server_header */
+    void *connection; /* for server_query and server_header */
 };
 const char *server_query(const struct server_request *r, const char *name);  /* NULL: not given */
 const char *server_header(const struct server_request *r, const char *name); /* NULL: not given */
@@ -38,7 +38,8 @@ void server_say(struct server_answer *a, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* HEAD comes as HEAD; its body is not sent. A body over SERVER_BODY_MAX_BYTES never gets here. */
-typedef void server_fn(void *arg, const struct server_request *request, struct server_answer *answer);
+typedef void server_fn(void *arg, const struct server_request *request,
+                       struct server_answer *answer);
 
 /* listen: "host:port", ":port" (all addresses), port 0: a free one. ERR_CONFIG: not such a text;
  * ERR_REFUSED: the address is taken or not ours. *ret_port: the real port. */

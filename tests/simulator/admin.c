@@ -10,7 +10,7 @@
 #include "tests/simulator/json.h"
 #include "tests/simulator/world.h"
 
-#define MAX_SLOW 1e6    /* slower than this is a mistake */
+#define MAX_SLOW 1e6 /* slower than this is a mistake */
 
 typedef void admin_fn(struct world *world, struct request *request, struct answer *answer);
 
@@ -121,11 +121,11 @@ static bool read_power(const cJSON *json, struct power *to)
             to->up = member;
         else if (strcmp(member->string, "restart") == 0 && cJSON_IsBool(member))
             to->restart = member;
-        else if (strcmp(member->string, "slow") == 0 && cJSON_IsNumber(member)
-                 && member->valuedouble > 0 && member->valuedouble <= MAX_SLOW)
+        else if (strcmp(member->string, "slow") == 0 && cJSON_IsNumber(member) &&
+                 member->valuedouble > 0 && member->valuedouble <= MAX_SLOW)
             to->slow = member;
-        else if (strcmp(member->string, "jobs") == 0 && jobs != NULL
-                 && (strcmp(jobs, "continue") == 0 || strcmp(jobs, "die") == 0))
+        else if (strcmp(member->string, "jobs") == 0 && jobs != NULL &&
+                 (strcmp(jobs, "continue") == 0 || strcmp(jobs, "die") == 0))
             to->jobs = member;
         else
             return false;
@@ -167,7 +167,8 @@ static void change_replica(struct world *world, struct request *request, struct 
     if (good)
         answer_json(answer, 200, replica_to_json(world, i));
     else
-        bad(answer, "a replica takes up, restart (true, false), jobs (continue, die) and slow (> 0)");
+        bad(answer,
+            "a replica takes up, restart (true, false), jobs (continue, die) and slow (> 0)");
 }
 
 static void show_state(struct world *world, struct request *request, struct answer *answer)
@@ -223,8 +224,8 @@ static void limit_audit(struct world *world, struct request *request, struct ans
     const cJSON *limit = cJSON_GetObjectItemCaseSensitive(json, "limit");
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "replica"));
     size_t replica = name == NULL ? MAX_REPLICAS : find_replica(world, name);
-    bool good = cJSON_IsNumber(limit) && limit->valuedouble >= 0 && limit->valuedouble < 1e9
-                && (name == NULL || replica < world->replicas_n);
+    bool good = cJSON_IsNumber(limit) && limit->valuedouble >= 0 && limit->valuedouble < 1e9 &&
+                (name == NULL || replica < world->replicas_n);
 
     if (good)
         audit_set_limit(world->audit, replica, (uint64_t)limit->valuedouble);
@@ -247,22 +248,33 @@ static void show_csv(struct world *world, struct request *request, struct answer
 
 static const struct {
     const char *method;
-    const char *first;      /* segment */
-    const char *second;     /* "*": any; NULL: there is none */
-    admin_fn   *handle;
+    const char *first;  /* segment */
+    const char *second; /* "*": any; NULL: there is none */
+    admin_fn *handle;
+    const char *help;
 } commands[] = {
-    { "GET", "state", NULL, show_state },
-    { "GET", "faults", NULL, show_faults },
-    { "POST", "faults", NULL, set_faults },
-    { "GET", "items", "*", show_item },
-    { "POST", "items", "*", change_item },
-    { "POST", "replicas", "*", change_replica },
-    { "POST", "builds", "release", release_builds },
-    { "GET", "audit", NULL, show_audit },
-    { "POST", "audit", "reset", reset_audit },
-    { "POST", "audit", "limit", limit_audit },
-    { "GET", "content.csv", NULL, show_csv },
+    { "GET", "state", NULL, show_state, "replicas and what runs there" },
+    { "GET", "faults", NULL, show_faults, "all faults with their values" },
+    { "POST", "faults", NULL, set_faults, "sets those in the JSON object, all or none" },
+    { "GET", "items", "*", show_item, "one item (by guid) and its overrides" },
+    { "POST", "items", "*", change_item, "sets overrides: " ADMIN_ITEM_MEMBERS },
+    { "POST", "replicas", "*", change_replica,
+      "by name: up, restart (bool), jobs (continue, die), slow (factor)" },
+    { "POST", "builds", "release", release_builds, "ends the builds that hold_builds holds" },
+    { "GET", "audit", NULL, show_audit, "what was asked and built; ?summary=1 without the list" },
+    { "POST", "audit", "reset", reset_audit, "counts from now on" },
+    { "POST", "audit", "limit", limit_audit, "limit, and replica (name) if it is not for all" },
+    { "GET", "content.csv", NULL, show_csv, "the content table, for COPY" },
 };
+
+void admin_print_help(void)
+{
+    puts("\nAdmin port (JSON in and out):");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        printf("  %-4s /%s%s%s\n         %s\n", commands[i].method, commands[i].first,
+               commands[i].second == NULL ? "" : "/",
+               commands[i].second == NULL ? "" : commands[i].second, commands[i].help);
+}
 
 /* Cuts "/first" or "/first/second" into the request's segments. */
 static bool split(struct request *request)
@@ -286,7 +298,8 @@ static bool matches(size_t i, const struct request *request)
 {
     const char *second = commands[i].second;
 
-    if (!request_is(request, commands[i].method) || strcmp(request->segments[0], commands[i].first) != 0)
+    if (!request_is(request, commands[i].method) ||
+        strcmp(request->segments[0], commands[i].first) != 0)
         return false;
     if (second == NULL || request->segments_n == 1)
         return second == NULL && request->segments_n == 1;

@@ -16,7 +16,8 @@ typedef bool change_fn(struct item *item, const cJSON *value);
 
 static bool whole(const cJSON *value, int64_t low, int64_t high, int64_t *to)
 {
-    if (!cJSON_IsNumber(value) || value->valuedouble < (double)low || value->valuedouble > (double)high)
+    if (!cJSON_IsNumber(value) || value->valuedouble < (double)low ||
+        value->valuedouble > (double)high)
         return false;
     *to = (int64_t)value->valuedouble;
     return true;
@@ -63,7 +64,8 @@ static bool change_build_ms(struct item *item, const cJSON *value)
 static bool change_access_type(struct item *item, const cJSON *value)
 {
     for (int i = ACCESS_ALL; i <= ACCESS_ACL; i++) {
-        if (!cJSON_IsString(value) || strcmp(value->valuestring, item_access_name((enum access_type)i)) != 0)
+        if (!cJSON_IsString(value) ||
+            strcmp(value->valuestring, item_access_name((enum access_type)i)) != 0)
             continue;
         item->access = (enum access_type)i;
         return true;
@@ -73,8 +75,8 @@ static bool change_access_type(struct item *item, const cJSON *value)
 
 static bool change_access_status(struct item *item, const cJSON *value)
 {
-    return whole(value, 0, 599, &item->overrides.access_status)
-           && (item->overrides.access_status == 0 || item->overrides.access_status >= 200);
+    return whole(value, 0, 599, &item->overrides.access_status) &&
+           (item->overrides.access_status == 0 || item->overrides.access_status >= 200);
 }
 
 static bool change_forbidden(struct item *item, const cJSON *value)
@@ -167,7 +169,7 @@ static bool change_py_version(struct item *item, const cJSON *value)
 
 static const struct {
     const char *name;
-    change_fn  *change;
+    change_fn *change;
 } members[] = {
     { "fail", change_fail },
     { "fail_attempts", change_fail_attempts },

@@ -8,7 +8,7 @@ struct item;
 struct request;
 struct world;
 
-/* Handlers of single routes. Each fills the answer; request->segments is the path behind /__api__/. */
+/* Handlers of single routes. Each fills the answer; the segments are the path behind /__api__/. */
 typedef void handler_fn(struct world *world, struct request *request, struct answer *answer);
 
 /* api_server.c */

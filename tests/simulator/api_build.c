@@ -10,23 +10,37 @@
 #include "tests/simulator/json.h"
 #include "tests/simulator/world.h"
 
-#define FIRST_YEAR_ACTIVATE  2025   /* the field "activate" exists from 2025.06 on */
+#define FIRST_YEAR_ACTIVATE  2025 /* the field "activate" exists from 2025.06 on */
 #define FIRST_MONTH_ACTIVATE 6
 
 /* What the body of a submit asks for. */
 struct instructions {
-    char    asked[WORD_BYTES];  /* empty: the newest upload */
-    bool    activate;
+    char asked[WORD_BYTES]; /* empty: the newest upload */
+    bool activate;
 };
+
+/* The number at *at, which moves behind it and the dot that follows; 0: there is none. */
+static long long next_number(const char **at)
+{
+    size_t n = strspn(*at, "0123456789");
+    char digits[WORD_BYTES];
+    long long number = 0;
+
+    snprintf(digits, sizeof digits, "%.*s", (int)n, *at);
+    if (!text_to_whole(digits, &number))
+        return 0;
+    *at += n;
+    *at += **at == '.';
+    return number;
+}
 
 static bool knows_activate(const char *version)
 {
-    int year = 0;
-    int month = 0;
+    long long year = next_number(&version);
+    long long month = next_number(&version);
 
-    if (sscanf(version, "%4d.%2d", &year, &month) < 1)
-        return false;
-    return year > FIRST_YEAR_ACTIVATE || (year == FIRST_YEAR_ACTIVATE && month >= FIRST_MONTH_ACTIVATE);
+    return year > FIRST_YEAR_ACTIVATE ||
+           (year == FIRST_YEAR_ACTIVATE && month >= FIRST_MONTH_ACTIVATE);
 }
 
 /* A string, a whole number (tolerated), null or absent. */
@@ -56,12 +70,14 @@ static bool read_fields(const struct world *world, const cJSON *json, struct ins
         bool is_activate = strcmp(field->string, "activate") == 0;
         if (!is_activate && strcmp(field->string, "bundle_id") != 0)
             return false;
-        if (is_activate && (!cJSON_IsBool(field) || !knows_activate(world->options->connect_version)))
+        if (is_activate &&
+            (!cJSON_IsBool(field) || !knows_activate(world->options->connect_version)))
             return false;
         if (is_activate)
             to->activate = cJSON_IsTrue(field);
     }
-    return read_bundle_id(cJSON_GetObjectItemCaseSensitive(json, "bundle_id"), to->asked, sizeof to->asked);
+    return read_bundle_id(cJSON_GetObjectItemCaseSensitive(json, "bundle_id"), to->asked,
+                          sizeof to->asked);
 }
 
 static bool read_instructions(const struct world *world, const struct request *request,
@@ -88,7 +104,8 @@ static const struct bundle *choose_bundle(const struct item *item, const struct 
     }
     const struct bundle *bundle = text_to_whole(wish->asked, &id) ? item_bundle(item, id) : NULL;
     if (bundle == NULL)
-        answer_error(answer, 400, CODE_BUNDLE_MISMATCH, "The bundle does not belong to this content.");
+        answer_error(answer, 400, CODE_BUNDLE_MISMATCH,
+                     "The bundle does not belong to this content.");
     return bundle;
 }
 
@@ -142,7 +159,8 @@ static struct build *start(struct world *world, const struct request *request, s
     return build;
 }
 
-static struct build *submit(struct world *world, const struct request *request, struct answer *answer)
+static struct build *submit(struct world *world, const struct request *request,
+                            struct answer *answer)
 {
     struct item *item = api_item(world, request, answer);
     struct instructions wish;
@@ -150,7 +168,8 @@ static struct build *submit(struct world *world, const struct request *request, 
     if (item == NULL || refused(world, item, answer))
         return NULL;
     if (!read_instructions(world, request, &wish)) {
-        answer_error(answer, 400, CODE_BAD_JSON, "The JSON of the request is not what this endpoint takes.");
+        answer_error(answer, 400, CODE_BAD_JSON,
+                     "The JSON of the request is not what this endpoint takes.");
         return NULL;
     }
     const struct bundle *bundle = choose_bundle(item, &wish, answer);
@@ -159,8 +178,8 @@ static struct build *submit(struct world *world, const struct request *request, 
 
 void api_build(struct world *world, struct request *request, struct answer *answer)
 {
-    int64_t ready_us = request->arrived_us
-                       + (world->faults.latency_ms + world->faults.submit_delay_ms) * US_PER_MS;
+    int64_t ready_us = request->arrived_us +
+                       (world->faults.latency_ms + world->faults.submit_delay_ms) * US_PER_MS;
 
     if (request->started == NULL)
         request->started = submit(world, request, answer);
@@ -216,8 +235,8 @@ static struct build *find_task(struct world *world, const struct request *reques
     struct build *build = builds_find_task(world->builds, request->segments[2]);
     int64_t retention_us = world->faults.task_retention_ms * US_PER_MS;
 
-    if (build != NULL && build->state == BUILD_ENDED && retention_us > 0
-        && request->now_us - build->ended_us > retention_us) {
+    if (build != NULL && build->state == BUILD_ENDED && retention_us > 0 &&
+        request->now_us - build->ended_us > retention_us) {
         builds_forget_task(world->builds, build);
         build = NULL;
     }

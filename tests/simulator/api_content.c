@@ -49,7 +49,8 @@ void api_content(struct world *world, struct request *request, struct answer *an
         answer_json(answer, 200, content_to_json(world, item, request));
 }
 
-static bool wanted(const struct world *world, const struct item *item, const struct request *request)
+static bool wanted(const struct world *world, const struct item *item,
+                   const struct request *request)
 {
     const char *name = request_query(request, "name");
     const char *owner = request_query(request, "owner_guid");
@@ -116,7 +117,8 @@ void api_bundle(struct world *world, struct request *request, struct answer *ans
 
     if (item == NULL)
         return;
-    const struct bundle *bundle = text_to_whole(request->segments[4], &id) ? item_bundle(item, id) : NULL;
+    const struct bundle *bundle =
+        text_to_whole(request->segments[4], &id) ? item_bundle(item, id) : NULL;
     if (bundle == NULL)
         answer_error(answer, 404, CODE_NO_OBJECT, "The requested object does not exist.");
     else

@@ -10,23 +10,23 @@
 #include "tests/simulator/json.h"
 #include "tests/simulator/world.h"
 
-#define FINALIZED_AFTER_US  (2 * US_PER_SECOND)     /* an ended job is tidied up a little later */
-#define FIRST_RESTORE_US    (40 * US_PER_SECOND)    /* how long the restore of the deployment took */
-#define ID_OF_FIRST_BUILD   1000000                 /* jobs of builds have ids above those of old ones */
+#define FINALIZED_AFTER_US (2 * US_PER_SECOND)  /* an ended job is tidied up a little later */
+#define FIRST_RESTORE_US   (40 * US_PER_SECOND) /* how long the restore of the deployment took */
+#define ID_OF_FIRST_BUILD  1000000 /* jobs of builds have ids above those of old ones */
 
 enum job_status { JOB_ACTIVE, JOB_FINISHED, JOB_FINALIZED };
 
 /* One row of the job table, wherever it comes from. */
 struct row {
-    int64_t         id;
-    const char     *key;
-    const char     *tag;
-    int64_t         bundle;
-    int64_t         started_us;
-    int64_t         ended_us;       /* 0: active */
-    int             exit_code;
+    int64_t id;
+    const char *key;
+    const char *tag;
+    int64_t bundle;
+    int64_t started_us;
+    int64_t ended_us; /* 0: active */
+    int exit_code;
     enum job_status status;
-    const char     *hostname;
+    const char *hostname;
 };
 
 static cJSON *row_to_json(const struct world *world, const struct item *item, const struct row *row)
@@ -62,8 +62,8 @@ static enum job_status status_of(const struct job *job, int64_t now_us)
     return now_us - job->ended_us < FINALIZED_AFTER_US ? JOB_FINISHED : JOB_FINALIZED;
 }
 
-static cJSON *job_to_json(const struct world *world, const struct build *build, const struct job *job,
-                          int64_t now_us)
+static cJSON *job_to_json(const struct world *world, const struct build *build,
+                          const struct job *job, int64_t now_us)
 {
     const struct row row = {
         .id = ID_OF_FIRST_BUILD + (int64_t)build->number * MAX_JOBS + (job - build->jobs),
@@ -80,7 +80,8 @@ static cJSON *job_to_json(const struct world *world, const struct build *build, 
     return row_to_json(world, build->item, &row);
 }
 
-static void add_builds(const struct world *world, const struct item *item, int64_t now_us, cJSON *list)
+static void add_builds(const struct world *world, const struct item *item, int64_t now_us,
+                       cJSON *list)
 {
     int64_t delay_us = world->faults.job_row_delay_ms * US_PER_MS;
 
@@ -94,7 +95,8 @@ static void add_builds(const struct world *world, const struct item *item, int64
 }
 
 /* The process that serves the content: active, but no restore. */
-static void add_process(const struct world *world, const struct item *item, int64_t now_us, cJSON *list)
+static void add_process(const struct world *world, const struct item *item, int64_t now_us,
+                        cJSON *list)
 {
     char key[ID_BYTES];
     const struct row row = {
@@ -154,8 +156,8 @@ void api_jobs(struct world *world, struct request *request, struct answer *answe
 }
 
 /* The job of a build named by segment 4. NULL: the answer says why not. */
-static struct job *find_job(struct world *world, const struct request *request, struct answer *answer,
-                            struct build **ret_build)
+static struct job *find_job(struct world *world, const struct request *request,
+                            struct answer *answer, struct build **ret_build)
 {
     const struct item *item = api_item(world, request, answer);
     struct job *job = item == NULL ? NULL : builds_find_job(item, request->segments[4], ret_build);

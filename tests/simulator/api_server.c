@@ -21,8 +21,9 @@ void api_settings(struct world *world, struct request *request, struct answer *a
     cJSON *json = cJSON_CreateObject();
     bool known = auth_of(world, request) == AUTH_GOOD;
 
-    cJSON_AddStringToObject(json, "hostname", known && !world->faults.hide_hostname
-                                                  ? world->replicas[request->replica].name : "");
+    cJSON_AddStringToObject(
+        json, "hostname",
+        known && !world->faults.hide_hostname ? world->replicas[request->replica].name : "");
     cJSON_AddStringToObject(json, "version", known ? world->options->connect_version : "");
     cJSON_AddStringToObject(json, "build", known ? "v0-simulated" : "");
     cJSON_AddStringToObject(json, "about", known ? "Posit Connect (simulated)" : "");

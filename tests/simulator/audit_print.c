@@ -75,7 +75,10 @@ static void add_requests(const struct audit_counts *counts, cJSON *to)
 static cJSON *summary(const struct world *world)
 {
     const struct audit_counts *counts = audit_counts(world->audit);
-    const struct { const char *name; uint64_t value; } numbers[] = {
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
         { "builds", counts->builds },
         { "builds_refused", counts->builds_refused },
         { "overlapping_same_guid", counts->overlapping_same_guid },
@@ -112,7 +115,7 @@ void audit_print(const struct world *world, bool with_list, struct text *to)
     json_print(summary(world), to);
     if (!with_list)
         return;
-    to->len--;      /* the list goes in before the closing brace; printed one by one, it stays small */
+    to->len--; /* the list goes in before the closing brace; printed one by one, it stays small */
     text_add_string(to, ",\"list\":[");
     for (size_t i = first; i < builds_count(world->builds); i++) {
         if (i > first)

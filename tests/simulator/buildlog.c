@@ -54,12 +54,13 @@ static int64_t time_of(const struct build *build, size_t line)
 static void add_usual(const struct build *build, size_t line, struct text *to)
 {
     const struct item *item = build->item;
-    bool python = item->r_version == NULL
-                  || (item->py_version != NULL && line >= build->log.lines / 2);
+    bool python =
+        item->r_version == NULL || (item->py_version != NULL && line >= build->log.lines / 2);
     const char *version = python ? item->py_version : item->r_version;
 
     if (version == NULL) {
-        text_add_string(to, line == 0 ? "Building static content..." : "Launching static content...");
+        text_add_string(to,
+                        line == 0 ? "Building static content..." : "Launching static content...");
         return;
     }
     if (line == 0) {

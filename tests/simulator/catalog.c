@@ -10,44 +10,44 @@
 #include "tests/simulator/memory.h"
 
 #define DAY_US          (INT64_C(86400) * US_PER_SECOND)
-#define OLDEST_DAYS     900     /* content is created within this time before LATEST_US */
-#define LATEST_US       (INT64_C(1748736000) * US_PER_SECOND)  /* June 2025: the same on every run */
-#define FIRST_BUNDLE_ID 101     /* so that bundle ids and content ids differ */
-#define IDS_PER_ITEM    4       /* bundle ids that each item keeps for itself */
-#define MIXED_SHARE     0.25    /* quarto documents that use Python besides R */
-#define TAG_SHARE       0.2     /* items that carry any one tag */
+#define OLDEST_DAYS     900 /* content is created within this time before LATEST_US */
+#define LATEST_US       (INT64_C(1748736000) * US_PER_SECOND) /* June 2025: the same on every run */
+#define FIRST_BUNDLE_ID 101  /* so that bundle ids and content ids differ */
+#define IDS_PER_ITEM    4    /* bundle ids that each item keeps for itself */
+#define MIXED_SHARE     0.25 /* quarto documents that use Python besides R */
+#define TAG_SHARE       0.2  /* items that carry any one tag */
 
 struct entry {
-    struct item    item;
+    struct item item;
     UT_hash_handle by_guid;
     UT_hash_handle by_vanity;
 };
 
 struct catalog {
     struct entry *entries;
-    struct item **by_deployment;    /* newest first */
-    size_t        n;
+    struct item **by_deployment; /* newest first */
+    size_t n;
     struct entry *guids;
     struct entry *vanities;
-    struct user   users[CATALOG_USERS_N];
+    struct user users[CATALOG_USERS_N];
 };
 
 static const char *const r_versions[] = { "4.3.3", "4.4.2", "4.2.3", "4.1.3", "4.5.1",
                                           "4.0.5", "3.6.3", "4.4.1", "4.3.1" };
 static const char *const py_versions[] = { "3.11.7", "3.12.4", "3.10.13", "3.9.18", "3.13.1",
-                                           "3.8.18", "3.11.9", "3.12.1", "3.10.11" };
+                                           "3.8.18", "3.11.9", "3.12.1",  "3.10.11" };
 static const char *const quarto_versions[] = { "1.4.557", "1.5.57" };
 static const char *const categories[] = { "", "plot", "pin", "site" };
-static const char *const subjects[] = { "Sales", "Claims", "Capacity", "Churn", "Enrolment", "Risk",
-                                        "Stability", "Forecast", "Inventory", "Cohort" };
+static const char *const subjects[] = { "Sales", "Claims",    "Capacity", "Churn",     "Enrolment",
+                                        "Risk",  "Stability", "Forecast", "Inventory", "Cohort" };
 static const char *const forms[] = { "dashboard", "report", "explorer", "model", "monitor" };
 static const char *const tags[CATALOG_TAGS_N] = { "finance", "research", "clinical",
-                                                  "weekly", "critical", "archive" };
+                                                  "weekly",  "critical", "archive" };
 
 static const struct user people[CATALOG_USERS_N] = {
-    { "", "admin", "Ada", "Admin" },     { "", "bella", "Bella", "Bianchi" },
-    { "", "chen", "Chen", "Cheng" },     { "", "dora", "Dora", "Dvorak" },
-    { "", "emeka", "Emeka", "Eze" },     { "", "fatima", "Fatima", "Farouk" },
+    { "", "admin", "Ada", "Admin" },    { "", "bella", "Bella", "Bianchi" },
+    { "", "chen", "Chen", "Cheng" },    { "", "dora", "Dora", "Dvorak" },
+    { "", "emeka", "Emeka", "Eze" },    { "", "fatima", "Fatima", "Farouk" },
     { "", "goran", "Goran", "Gudelj" },
 };
 
@@ -77,8 +77,8 @@ static void choose_runtimes(const struct options *options, struct item *item)
 
     item->r_version = item->mode->r ? r_versions[r] : NULL;
     item->py_version = item->mode->python || mixed ? py_versions[python] : NULL;
-    item->quarto_version = item->mode->quarto ? PICK(quarto_versions, drawn(options, item, "quarto"))
-                                              : NULL;
+    item->quarto_version =
+        item->mode->quarto ? PICK(quarto_versions, drawn(options, item, "quarto")) : NULL;
     item->managed = !draw_share(drawn(options, item, "unmanaged"), options->unmanaged_share);
     if (options->images_n > 0 && (item->mode->r || item->mode->python))
         snprintf(item->image, sizeof item->image, "registry.example.com/content:2025.%zu",
@@ -95,8 +95,8 @@ static void choose_names(const struct options *options, struct item *item)
     snprintf(item->title, sizeof item->title, "%s %s %zu", subject, form, item->index + 1);
     if (draw_share(drawn(options, item, "vanity"), options->vanity_share))
         snprintf(item->vanity, sizeof item->vanity, "/reports/%zu/", item->index + 1);
-    item->category = item->mode->kind == MODE_STATIC
-                         ? PICK(categories, drawn(options, item, "category")) : "";
+    item->category =
+        item->mode->kind == MODE_STATIC ? PICK(categories, drawn(options, item, "category")) : "";
     for (unsigned t = 0; t < CATALOG_TAGS_N; t++)
         if (draw_share(drawn(options, item, tags[t]), TAG_SHARE))
             item->tags |= 1u << t;
@@ -132,8 +132,8 @@ static void make_item(const struct options *options, struct item *item)
     item->owner = draw_below(drawn(options, item, "owner"), CATALOG_USERS_N);
     item->access = (enum access_type)draw_below(drawn(options, item, "access"), 3);
     item->locked = draw_share(drawn(options, item, "locked"), options->locked_share);
-    item->overrides = (struct overrides){ .fail_attempts = -1, .build_ms = -1, .forbidden = -1,
-                                          .too_open = -1 };
+    item->overrides =
+        (struct overrides){ .fail_attempts = -1, .build_ms = -1, .forbidden = -1, .too_open = -1 };
 }
 
 static int newest_deployment_first(const void *a, const void *b)

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Time is microseconds since 1970 everywhere in the simulator. Only clock_now_us() asks the kernel. */
+/* Time is microseconds since 1970 everywhere. Only clock_now_us() asks the kernel. */
 
 #define US_PER_MS     INT64_C(1000)
 #define US_PER_SECOND INT64_C(1000000)
 
-/* Wall time that never goes backwards: the wall clock at the first call plus what has passed since. */
+/* Wall time that never goes backwards: that of the first call plus what has passed since. */
 int64_t clock_now_us(void);
 
 /* "2023-10-24T22:46:37Z"; whole seconds have no fraction, others have six digits of it. */

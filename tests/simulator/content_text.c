@@ -10,7 +10,7 @@
 #include "tests/simulator/text.h"
 #include "tests/simulator/world.h"
 
-#define DEFAULT_HOST "127.0.0.1"    /* of links, for a client that sends no Host */
+#define DEFAULT_HOST "127.0.0.1" /* of links, for a client that sends no Host */
 
 void content_add_id(const struct world *world, struct cJSON *to, const char *name, int64_t id)
 {
@@ -30,11 +30,28 @@ void content_add_id(const struct world *world, struct cJSON *to, const char *nam
 static void add_null_settings(cJSON *to)
 {
     static const char *const names[] = {
-        "connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes",
-        "min_processes", "max_conns_per_process", "load_factor", "memory_request", "memory_limit",
-        "cpu_request", "cpu_limit", "amd_gpu_limit", "nvidia_gpu_limit", "service_account_name",
-        "default_image_name", "default_environment_guid", "environment_guid", "node_version",
-        "default_r_environment_management", "default_py_environment_management", "run_as",
+        "connection_timeout",
+        "read_timeout",
+        "init_timeout",
+        "idle_timeout",
+        "max_processes",
+        "min_processes",
+        "max_conns_per_process",
+        "load_factor",
+        "memory_request",
+        "memory_limit",
+        "cpu_request",
+        "cpu_limit",
+        "amd_gpu_limit",
+        "nvidia_gpu_limit",
+        "service_account_name",
+        "default_image_name",
+        "default_environment_guid",
+        "environment_guid",
+        "node_version",
+        "default_r_environment_management",
+        "default_py_environment_management",
+        "run_as",
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -42,7 +59,8 @@ static void add_null_settings(cJSON *to)
 }
 
 /* Null means the default, which is to manage: half of the managed items say so, half say true. */
-static void add_management(cJSON *to, const char *name, const struct item *item, const char *version)
+static void add_management(cJSON *to, const char *name, const struct item *item,
+                           const char *version)
 {
     if (version == NULL || (item->managed && item->index % 2 == 0))
         cJSON_AddNullToObject(to, name);
@@ -61,13 +79,14 @@ static void add_environment(cJSON *to, const struct item *item)
     add_management(to, "py_environment_management", item, item->py_version);
 }
 
-static void add_links(const struct world *world, const struct item *item, const struct request *request,
-                      cJSON *to)
+static void add_links(const struct world *world, const struct item *item,
+                      const struct request *request, cJSON *to)
 {
     const char *host = request_header(request, "Host");
     struct text url = { 0 };
 
-    text_add_format(&url, "http://%s%s", host == NULL ? DEFAULT_HOST : host, world->options->prefix);
+    text_add_format(&url, "http://%s%s", host == NULL ? DEFAULT_HOST : host,
+                    world->options->prefix);
     size_t base = url.len;
     text_add_format(&url, "/content/%s/", item->guid);
     cJSON_AddStringToObject(to, "content_url", url.data);
@@ -152,12 +171,14 @@ struct cJSON *content_to_json(const struct world *world, const struct item *item
     cJSON_AddStringToObject(json, "description", "");
     cJSON_AddStringToObject(json, "access_type", item_access_name(access));
     cJSON_AddBoolToObject(json, "locked", item->locked);
-    cJSON_AddStringToObject(json, "locked_message", item->locked ? "Locked by an administrator." : "");
+    cJSON_AddStringToObject(json, "locked_message",
+                            item->locked ? "Locked by an administrator." : "");
     add_null_settings(json);
     json_add_time(json, "created_time", item->created_us);
     json_add_time(json, "last_deployed_time", item->deployed_us);
     content_add_id(world, json, "bundle_id", item->active_bundle);
-    cJSON_AddStringToObject(json, "app_mode", item->active_bundle == 0 ? "unknown" : item->mode->name);
+    cJSON_AddStringToObject(json, "app_mode",
+                            item->active_bundle == 0 ? "unknown" : item->mode->name);
     cJSON_AddStringToObject(json, "content_category", item->category);
     cJSON_AddBoolToObject(json, "parameterized", false);
     add_environment(json, item);

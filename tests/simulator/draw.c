@@ -14,7 +14,7 @@ static uint64_t mixed(uint64_t x)
 
 uint64_t draw_hash(uint64_t seed, const char *subject, uint64_t number)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);  /* FNV-1a over the subject */
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a over the subject */
 
     for (const char *c = subject; *c != '\0'; c++)
         h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);

@@ -12,10 +12,10 @@
 
 uint64_t draw_hash(uint64_t seed, const char *subject, uint64_t number);
 
-double draw_unit(uint64_t hash);                            /* 0 <= x < 1 */
-size_t draw_below(uint64_t hash, size_t n);                 /* 0 .. n-1; n > 0 */
-bool   draw_share(uint64_t hash, double share);             /* true in this share of the hashes */
-void   draw_guid(uint64_t hash, char to[GUID_BYTES]);       /* a version 4 UUID */
-void   draw_id(uint64_t hash, char to[ID_BYTES]);           /* 16 letters and digits, as task ids have */
+double draw_unit(uint64_t hash);                    /* 0 <= x < 1 */
+size_t draw_below(uint64_t hash, size_t n);         /* 0 .. n-1; n > 0 */
+bool draw_share(uint64_t hash, double share);       /* true in this share of the hashes */
+void draw_guid(uint64_t hash, char to[GUID_BYTES]); /* a version 4 UUID */
+void draw_id(uint64_t hash, char to[ID_BYTES]);     /* 16 letters and digits, as task ids have */
 
 #endif

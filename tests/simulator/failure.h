@@ -13,18 +13,18 @@ enum failure_runtime {
     FAILURE_EARLY,  /* before any restore: no job is ever listed */
 };
 
-#define FAILURE_LINES 4     /* the most lines that one class writes */
+#define FAILURE_LINES 4 /* the most lines that one class writes */
 
 struct failure {
-    const char          *name;
+    const char *name;
     enum failure_runtime runtime;
-    const char          *lines[FAILURE_LINES];  /* of the log, NULL after the last */
-    const char          *error;                 /* of the task */
+    const char *lines[FAILURE_LINES]; /* of the log, NULL after the last */
+    const char *error;                /* of the task */
 };
 
 /* "" is no failure and NULL, as is a name that is not known. */
 const struct failure *failure_find(const char *name);
-const char           *failure_names(void);                          /* for a sentence: "package, …" */
-size_t                failure_line_count(const struct failure *failure);    /* NULL: 0 */
+const char *failure_names(void);                          /* for a sentence: "package, …" */
+size_t failure_line_count(const struct failure *failure); /* NULL: 0 */
 
 #endif

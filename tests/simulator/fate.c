@@ -10,7 +10,10 @@
 enum fate fate_draw(struct world *world, enum route route)
 {
     const struct faults *f = &world->faults;
-    const struct { enum fate fate; double share; } odds[] = {
+    const struct {
+        enum fate fate;
+        double share;
+    } odds[] = {
         { FATE_401, f->http_401_share },
         { FATE_429, f->http_429_share },
         { FATE_502, f->http_502_share },
@@ -36,28 +39,19 @@ bool fate_before(const struct world *world, const struct request *request, struc
     char seconds[WORD_BYTES];
 
     switch (request->fate) {
-    case FATE_401:
-        answer_html(answer, 401, "401 Authorization Required");
-        return true;
+    case FATE_401: answer_html(answer, 401, "401 Authorization Required"); return true;
     case FATE_429:
         answer_error(answer, 429, CODE_RATE_LIMIT, "Too many requests. Try again later.");
         snprintf(seconds, sizeof seconds, "%lld", (long long)world->faults.retry_after_s);
         answer_header(answer, "Retry-After", seconds);
         return true;
-    case FATE_502:
-        answer_html(answer, 502, "502 Bad Gateway");
-        return true;
-    case FATE_503:
-        answer_html(answer, 503, "503 Service Temporarily Unavailable");
-        return true;
-    case FATE_RESET_BEFORE:
-        answer->act = ACT_RESET;
-        return true;
+    case FATE_502: answer_html(answer, 502, "502 Bad Gateway"); return true;
+    case FATE_503: answer_html(answer, 503, "503 Service Temporarily Unavailable"); return true;
+    case FATE_RESET_BEFORE: answer->act = ACT_RESET; return true;
     case FATE_UNDRAWN:
     case FATE_SERVED:
     case FATE_RESET_AFTER:
-    case FATE_CUT:
-        return false;
+    case FATE_CUT: return false;
     }
     return false;
 }

@@ -8,7 +8,7 @@
 
 struct world;
 
-/* What becomes of an API request on its way: decided once per request by the shares of the faults. */
+/* What becomes of an API request on its way: decided once, by the shares of the faults. */
 enum fate fate_draw(struct world *world, enum route route);
 
 /* Answers in place of the server where the fate says so; true if it did. */

@@ -7,7 +7,7 @@
 #include "tests/simulator/exchange.h"
 #include "tests/simulator/world.h"
 
-/* The replica that a cookie means: its value, or what follows the last dot of it. replicas_n: none. */
+/* The replica that a cookie means by its value, or what follows its last dot. replicas_n: none. */
 static size_t replica_of(const struct world *world, const char *cookie)
 {
     const char *dot = strrchr(cookie, '.');

@@ -7,19 +7,19 @@
  * node is in none. The heap borrows its nodes. */
 
 struct heap_node {
-    double key;     /* do not change while the node is in a heap */
-    size_t place;   /* 1-based; 0: in no heap */
+    double key;   /* do not change while the node is in a heap */
+    size_t place; /* 1-based; 0: in no heap */
 };
 
 struct heap {
     struct heap_node **nodes;
-    size_t             n;
-    size_t             room;
+    size_t n;
+    size_t room;
 };
 
-void              heap_push(struct heap *heap, struct heap_node *node, double key);
-struct heap_node *heap_top(const struct heap *heap);                        /* NULL: empty */
-void              heap_remove(struct heap *heap, struct heap_node *node);   /* in no heap: nothing happens */
-void              heap_done(struct heap *heap);
+void heap_push(struct heap *heap, struct heap_node *node, double key);
+struct heap_node *heap_top(const struct heap *heap);         /* NULL: empty */
+void heap_remove(struct heap *heap, struct heap_node *node); /* in no heap: nothing happens */
+void heap_done(struct heap *heap);
 
 #endif

@@ -72,7 +72,8 @@ int64_t item_access_status(const struct item *item, const struct faults *faults,
     return drawn(item, seed, "access", faults->access_fail_share) ? faults->access_fail_status : 0;
 }
 
-const struct failure *item_failure(const struct item *item, const struct faults *faults, uint64_t seed)
+const struct failure *item_failure(const struct item *item, const struct faults *faults,
+                                   uint64_t seed)
 {
     const struct overrides *o = &item->overrides;
 
@@ -82,8 +83,8 @@ const struct failure *item_failure(const struct item *item, const struct faults 
     }
     if (drawn(item, seed, "fail", faults->fail_share))
         return failure_find(faults->fail_class);
-    if (item->builds_n < (uint64_t)faults->flaky_attempts
-        && drawn(item, seed, "flaky", faults->flaky_share))
+    if (item->builds_n < (uint64_t)faults->flaky_attempts &&
+        drawn(item, seed, "flaky", faults->flaky_share))
         return failure_find(faults->flaky_class);
     return NULL;
 }

@@ -28,15 +28,15 @@ static int bound(const char *address, int port)
     if (fd < 0)
         return -1;
     inet_pton(AF_INET, address, &at.sin_addr);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0
-        || bind(fd, (const struct sockaddr *)&at, sizeof at) != 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (const struct sockaddr *)&at, sizeof at) != 0)
         return closed(fd);
     return fd;
 }
 
 int listen_guard(const struct place *place, int *ret_port)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = { 0 };
     socklen_t size = sizeof at;
     int fd = bound(place->address, place->port);
 

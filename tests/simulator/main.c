@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "tests/simulator/admin.h"
 #include "tests/simulator/options.h"
 #include "tests/simulator/serve.h"
 #include "tests/simulator/world.h"
@@ -37,7 +38,8 @@ static void announce(const struct world *world)
     cJSON *replicas = cJSON_AddArrayToObject(json, "replicas");
 
     for (size_t i = 0; i < world->replicas_n; i++)
-        cJSON_AddItemToArray(replicas, place_to_json(world->replicas[i].name, &world->replicas[i].at));
+        cJSON_AddItemToArray(replicas,
+                             place_to_json(world->replicas[i].name, &world->replicas[i].at));
     if (world->front.port != 0)
         cJSON_AddItemToObject(json, "front", place_to_json("front", &world->front));
     if (world->admin.port != 0)
@@ -69,6 +71,14 @@ static int serve(const struct options *options)
     return code;
 }
 
+static void print_help(void)
+{
+    options_print_help();
+    faults_print_help();
+    admin_print_help();
+    puts("\nExit codes: 0 stopped by a signal, 1 cannot listen, 2 bad arguments.");
+}
+
 int main(int argc, char **argv)
 {
     static struct options options;
@@ -76,13 +86,9 @@ int main(int argc, char **argv)
 
     raise_file_limit();
     switch (options_parse(&options, argc, argv, error, sizeof error)) {
-    case OPTIONS_RUN:
-        return serve(&options);
-    case OPTIONS_HELP:
-        options_print_help();
-        return EXIT_STOPPED;
-    case OPTIONS_BAD:
-        break;
+    case OPTIONS_RUN: return serve(&options);
+    case OPTIONS_HELP: print_help(); return EXIT_STOPPED;
+    case OPTIONS_BAD: break;
     }
     fprintf(stderr, "connect-simulator: %s\n", error);
     return EXIT_USAGE;

@@ -8,7 +8,7 @@
 #include "tests/simulator/mode.h"
 #include "tests/simulator/text.h"
 
-#define DAY_MS   86400000   /* no build of a test takes longer */
+#define DAY_MS   86400000 /* no build of a test takes longer */
 #define MAX_PORT 65535
 
 enum kind { TEXT, WHOLE, SHARE, FLAG, SPECIAL };
@@ -20,11 +20,11 @@ static special_fn set_ports, set_front, set_admin, set_build_ms, set_slow, set_m
 
 struct row {
     const char *name;
-    enum kind   kind;
-    size_t      at;         /* of the member, or with TEXT its offset */
-    int64_t     high;       /* WHOLE: the greatest value; TEXT: the size */
+    enum kind kind;
+    size_t at;    /* of the member, or with TEXT its offset */
+    int64_t high; /* WHOLE: the greatest value; TEXT: the size */
     special_fn *set;
-    const char *initial;    /* NULL: as zeroed */
+    const char *initial; /* NULL: as zeroed */
     const char *help;
 };
 
@@ -56,11 +56,14 @@ static const struct row rows[] = {
     { "log-lines", WHOLE, AT(log_lines), 100000, NULL, "8", "of a build that succeeds" },
     { "images", WHOLE, AT(images_n), 50, NULL, "2", "different image names; 0: all null" },
     { "r-versions", WHOLE, AT(r_versions_n), 9, NULL, "3", "different R versions (at least 1)" },
-    { "py-versions", WHOLE, AT(py_versions_n), 9, NULL, "3", "different Python versions (at least 1)" },
-    { "app-modes", SPECIAL, 0, 0, set_modes, NULL, "MODE,... only these, evenly; else a real mixture" },
+    { "py-versions", WHOLE, AT(py_versions_n), 9, NULL, "3",
+      "different Python versions (at least 1)" },
+    { "app-modes", SPECIAL, 0, 0, set_modes, NULL,
+      "MODE,... only these, evenly; else a real mixture" },
     { "static-share", SHARE, AT(static_share), 0, NULL, NULL, "items that are static" },
     { "locked-share", SHARE, AT(locked_share), 0, NULL, NULL, "items that are locked" },
-    { "unpublished-share", SHARE, AT(unpublished_share), 0, NULL, NULL, "items without active bundle" },
+    { "unpublished-share", SHARE, AT(unpublished_share), 0, NULL, NULL,
+      "items without active bundle" },
     { "draft-share", SHARE, AT(draft_share), 0, NULL, NULL, "items with a newer, inactive bundle" },
     { "unmanaged-share", SHARE, AT(unmanaged_share), 0, NULL, NULL,
       "items whose packages Connect does not install" },
@@ -187,8 +190,7 @@ static bool assign(const struct row *row, struct options *options, const char *v
     double share = 0;
 
     switch (row->kind) {
-    case TEXT:
-        return text_copy(to, (size_t)row->high, value);
+    case TEXT: return text_copy(to, (size_t)row->high, value);
     case WHOLE:
         if (!text_to_whole(value, &whole) || whole > row->high)
             return false;
@@ -199,11 +201,8 @@ static bool assign(const struct row *row, struct options *options, const char *v
             return false;
         *(double *)to = share;
         return true;
-    case FLAG:
-        *(bool *)to = true;
-        return true;
-    case SPECIAL:
-        return row->set(options, value);
+    case FLAG: *(bool *)to = true; return true;
+    case SPECIAL: return row->set(options, value);
     }
     return false;
 }
@@ -240,8 +239,8 @@ static bool check_whole(struct options *options, char *error, size_t size)
         wrong = "--api-key or CONNECT_API_KEY is needed";
     else if (options->r_versions_n == 0 || options->py_versions_n == 0 || options->log_lines == 0)
         wrong = "--r-versions, --py-versions and --log-lines must be at least 1";
-    else if (options->prefix[0] != '\0'
-             && (options->prefix[0] != '/' || options->prefix[strlen(options->prefix) - 1] == '/'))
+    else if (options->prefix[0] != '\0' &&
+             (options->prefix[0] != '/' || options->prefix[strlen(options->prefix) - 1] == '/'))
         wrong = "--prefix begins with a slash and ends without one";
     if (wrong != NULL)
         snprintf(error, size, "%s", wrong);
@@ -304,6 +303,4 @@ void options_print_help(void)
             printf(" [%s]", rows[i].initial);
         putchar('\n');
     }
-    faults_print_help();
-    puts("\nExit codes: 0 stopped by a signal, 1 cannot listen, 2 bad arguments.");
 }

@@ -13,17 +13,15 @@ static bool allowed(const struct world *world, const struct item *item, bool key
     if (item_too_open(item, &world->faults, world->seed))
         return true;
     switch (item_access(item, &world->faults, world->seed)) {
-    case ACCESS_ALL:
-        return true;
-    case ACCESS_LOGGED_IN:
-        return keyed;
-    case ACCESS_ACL:
-        return keyed && !item_forbidden(item, &world->faults, world->seed);
+    case ACCESS_ALL: return true;
+    case ACCESS_LOGGED_IN: return keyed;
+    case ACCESS_ACL: return keyed && !item_forbidden(item, &world->faults, world->seed);
     }
     return false;
 }
 
-static void redirect(const struct world *world, struct answer *answer, const char *path, const char *end)
+static void redirect(const struct world *world, struct answer *answer, const char *path,
+                     const char *end)
 {
     char location[MAX_HEADER_BYTES];
 
@@ -41,8 +39,8 @@ static void block(const struct world *world, struct answer *answer)
 }
 
 /* True while the process of the item starts for this request. */
-static bool starting(const struct world *world, const struct item *item, const struct request *request,
-                     struct answer *answer)
+static bool starting(const struct world *world, const struct item *item,
+                     const struct request *request, struct answer *answer)
 {
     bool process = item->mode->kind == MODE_INTERACTIVE || item->mode->kind == MODE_API;
     int64_t ready_us = request->arrived_us + world->faults.cold_start_ms * US_PER_MS;
@@ -79,7 +77,7 @@ static void count_access(struct world *world, const struct request *request, boo
     struct audit_counts *counts = audit_counts(world->audit);
 
     if (request->now_us != request->arrived_us)
-        return;     /* counted when it arrived */
+        return; /* counted when it arrived */
     if (keyed)
         counts->access_keyed++;
     else

@@ -18,9 +18,9 @@
 #include "tests/simulator/route.h"
 #include "tests/simulator/world.h"
 
-#define CONNECTION_MEMORY_BYTES 8192    /* for request and answer headers; 10,000 of it are 80 MB */
-#define SPARE_FILES             64      /* not for connections: sockets that listen, libraries */
-#define CUT_BLOCK_BYTES         65536   /* of an answer that is cut */
+#define CONNECTION_MEMORY_BYTES 8192  /* for request and answer headers; 10,000 of it are 80 MB */
+#define SPARE_FILES             64    /* not for connections: sockets that listen, libraries */
+#define CUT_BLOCK_BYTES         65536 /* of an answer that is cut */
 
 static const char *find_field(const struct request *request, enum field field, const char *name)
 {
@@ -34,13 +34,22 @@ static const char *find_field(const struct request *request, enum field field, c
     return MHD_lookup_connection_value(visit->connection, kinds[field], name);
 }
 
-static struct visit *new_visit(struct port *port, struct MHD_Connection *connection, const char *url,
-                               const char *method)
+static int socket_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+static struct visit *new_visit(struct port *port, struct MHD_Connection *connection,
+                               const char *url, const char *method)
 {
     struct visit *visit = memory_zeroed(1, sizeof *visit);
 
     visit->port = port;
     visit->connection = connection;
+    visit->fd = socket_of(connection);
     visit->request.method = method;
     visit->request.path = url;
     visit->request.replica = port->replica;
@@ -67,7 +76,8 @@ static bool arrive(struct visit *visit, int64_t now_us, struct answer *answer)
     request->body = visit->body.data;
     request->body_len = visit->body.len;
     request->arrived_us = now_us;
-    return visit->port->kind != PORT_FRONT || front_choose(visit->port->server->world, request, answer);
+    return visit->port->kind != PORT_FRONT ||
+           front_choose(visit->port->server->world, request, answer);
 }
 
 static void handle(struct visit *visit, struct answer *answer)
@@ -128,7 +138,8 @@ static struct MHD_Response *cut_response(struct answer *answer)
 
     *body = answer->body;
     answer->body = (struct text){ 0 };
-    return MHD_create_response_from_callback(body->len, CUT_BLOCK_BYTES, read_half, body, free_half);
+    return MHD_create_response_from_callback(body->len, CUT_BLOCK_BYTES, read_half, body,
+                                             free_half);
 }
 
 static struct MHD_Response *whole_response(struct answer *answer)
@@ -141,8 +152,8 @@ static struct MHD_Response *whole_response(struct answer *answer)
 static enum MHD_Result send_answer(struct visit *visit, struct answer *answer)
 {
     add_correlation(visit, answer);
-    struct MHD_Response *response = answer->act == ACT_CUT ? cut_response(answer)
-                                                           : whole_response(answer);
+    struct MHD_Response *response =
+        answer->act == ACT_CUT ? cut_response(answer) : whole_response(answer);
     if (response == NULL)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", answer->content_type);
@@ -156,26 +167,19 @@ static enum MHD_Result send_answer(struct visit *visit, struct answer *answer)
 /* Dissolving the association sends RST at once; the library's close would send FIN first. */
 static enum MHD_Result reset(const struct visit *visit)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(visit->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
 
-    if (info != NULL)
-        (void)connect(info->connect_fd, &nowhere, sizeof nowhere);
+    (void)connect(visit->fd, &nowhere, sizeof nowhere);
     return MHD_NO;
 }
 
 static enum MHD_Result act_on(struct visit *visit, struct answer *answer)
 {
     switch (answer->act) {
-    case ACT_LATER:
-        park_visit(visit, answer->wake_us, answer->build);
-        return MHD_YES;
-    case ACT_RESET:
-        return reset(visit);
+    case ACT_LATER: park_visit(visit, answer->wake_us, answer->build); return MHD_YES;
+    case ACT_RESET: return reset(visit);
     case ACT_SEND:
-    case ACT_CUT:
-        return send_answer(visit, answer);
+    case ACT_CUT: return send_answer(visit, answer);
     }
     return MHD_NO;
 }
@@ -198,9 +202,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *upload_n = 0;
         return MHD_YES;
     }
+    if (visit->gone)
+        return MHD_NO;
     handle(visit, &answer);
     if (port->kind == PORT_ADMIN)
-        port_sync(port->server);    /* before the answer: it may say that a replica is down */
+        port_sync(port->server); /* before the answer: it may say that a replica is down */
     enum MHD_Result result = act_on(visit, &answer);
     text_done(&answer.body);
     return result;
@@ -238,8 +244,8 @@ static bool watch(struct port *port)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(port->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = port };
 
-    return info != NULL
-           && epoll_ctl(port->server->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event) == 0;
+    return info != NULL &&
+           epoll_ctl(port->server->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &event) == 0;
 }
 
 bool port_up(struct port *port)
@@ -250,11 +256,9 @@ bool port_up(struct port *port)
         return false;
     port->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, port,
-        MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
         MHD_OPTION_END);
     if (port->daemon == NULL) {
         close(fd);
@@ -268,7 +272,7 @@ void port_down(struct port *port)
 {
     if (port->daemon == NULL)
         return;
-    park_wake_all(port);    /* the library refuses to stop while a connection is suspended */
+    park_wake_all(port); /* the library refuses to stop while a connection is suspended */
     MHD_stop_daemon(port->daemon);
     port->daemon = NULL;
 }

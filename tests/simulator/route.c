@@ -12,9 +12,9 @@
 
 struct endpoint {
     const char *method;
-    const char *pattern;    /* of the path behind /__api__/; a segment "*" is anything */
-    enum route  route;
-    bool        open;       /* answers without a key, too */
+    const char *pattern; /* of the path behind /__api__/; a segment "*" is anything */
+    enum route route;
+    bool open; /* answers without a key, too */
     handler_fn *handle;
 };
 
@@ -100,7 +100,8 @@ static bool matches(const struct endpoint *endpoint, const struct request *reque
     while (i < request->segments_n && *pattern != '\0') {
         size_t n = strcspn(pattern, "/");
         bool any = n == 1 && *pattern == '*';
-        if (!any && (strlen(request->segments[i]) != n || memcmp(pattern, request->segments[i], n) != 0))
+        if (!any &&
+            (strlen(request->segments[i]) != n || memcmp(pattern, request->segments[i], n) != 0))
             return false;
         pattern += n;
         pattern += *pattern == '/';
@@ -108,8 +109,8 @@ static bool matches(const struct endpoint *endpoint, const struct request *reque
     }
     if (i != request->segments_n || *pattern != '\0')
         return false;
-    return request_is(request, endpoint->method)
-           || (request_is(request, "HEAD") && strcmp(endpoint->method, "GET") == 0);
+    return request_is(request, endpoint->method) ||
+           (request_is(request, "HEAD") && strcmp(endpoint->method, "GET") == 0);
 }
 
 static const struct endpoint *find_endpoint(const struct request *request)
@@ -128,7 +129,8 @@ static bool admitted(struct world *world, const struct request *request, struct 
         return true;
     audit_counts(world->audit)->auth_refused++;
     if (auth == AUTH_NONE)
-        answer_error(answer, 401, CODE_AUTH_REQUIRED, "You must be logged in to perform this operation.");
+        answer_error(answer, 401, CODE_AUTH_REQUIRED,
+                     "You must be logged in to perform this operation.");
     else
         answer_error(answer, 401, CODE_INVALID_LOGIN, "The API key is not valid.");
     return false;
@@ -142,7 +144,8 @@ static void handle(struct world *world, const struct endpoint *endpoint, struct 
     if (request->now_us < ready_us)
         answer_later(answer, ready_us, NULL);
     else if (endpoint == NULL)
-        answer_error(answer, 404, CODE_NO_ENDPOINT, "The requested method or endpoint is not supported.");
+        answer_error(answer, 404, CODE_NO_ENDPOINT,
+                     "The requested method or endpoint is not supported.");
     else if (endpoint->open || admitted(world, request, answer))
         endpoint->handle(world, request, answer);
 }
@@ -180,7 +183,8 @@ static const char *behind_prefix(const struct world *world, const char *path)
 static void route_rest(struct world *world, struct request *request, struct answer *answer,
                        const char *path)
 {
-    bool page = strncmp(path, "/content/", 9) == 0 || catalog_find_vanity(world->catalog, path) != NULL;
+    bool page =
+        strncmp(path, "/content/", 9) == 0 || catalog_find_vanity(world->catalog, path) != NULL;
     bool ping = strcmp(path, "/__ping__") == 0;
 
     if (request->fate == FATE_UNDRAWN) {
@@ -213,7 +217,7 @@ void route_request(struct world *world, struct request *request, struct answer *
         route_rest(world, request, answer, path);
         return;
     }
-    request->segments_n--;      /* handlers see what is behind /__api__/ */
+    request->segments_n--; /* handlers see what is behind /__api__/ */
     memmove(request->segments, request->segments + 1, request->segments_n * sizeof(char *));
     route_api(world, request, answer);
 }

@@ -28,7 +28,7 @@ enum route {
 };
 
 const char *route_name(enum route route);
-bool        route_is_name(const char *name);
+bool route_is_name(const char *name);
 
 /* Answers a request that reached a replica or the front. Called again for one that it put off. */
 void route_request(struct world *world, struct request *request, struct answer *answer);

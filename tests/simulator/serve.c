@@ -17,14 +17,14 @@
 #include "tests/simulator/port.h"
 #include "tests/simulator/world.h"
 
-#define EVENTS_PER_TURN (MAX_REPLICAS + 4)  /* every daemon, the timer and the signals at once */
+#define EVENTS_PER_TURN (MAX_REPLICAS + 4) /* every daemon, the timer and the signals at once */
 
-/* Events name their subject: &timer_fd, &signal_fd, or a port. */
-static bool watch_fd(struct server *server, int *fd)
+/* Events name their subject: &timer_fd, &signal_fd, &gone_fd, or a port. */
+static bool watch_fd(const struct server *server, int fd, void *subject)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = subject };
 
-    return *fd >= 0 && epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
+    return fd >= 0 && epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 static int open_signals(void)
@@ -42,10 +42,12 @@ static int open_signals(void)
 static bool open_loop(struct server *server)
 {
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->gone_fd = epoll_create1(EPOLL_CLOEXEC);
     server->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     server->signal_fd = open_signals();
-    return server->epoll_fd >= 0 && watch_fd(server, &server->timer_fd)
-           && watch_fd(server, &server->signal_fd);
+    return server->epoll_fd >= 0 && watch_fd(server, server->timer_fd, &server->timer_fd) &&
+           watch_fd(server, server->gone_fd, &server->gone_fd) &&
+           watch_fd(server, server->signal_fd, &server->signal_fd);
 }
 
 /* Takes the port and writes its address to at. */
@@ -67,7 +69,8 @@ static bool add_port(struct server *server, enum port_kind kind, const struct pl
     return port_up(port);
 }
 
-static bool add_ports(struct server *server, const struct options *options, const struct place **ret_bad)
+static bool add_ports(struct server *server, const struct options *options,
+                      const struct place **ret_bad)
 {
     struct world *world = server->world;
 
@@ -120,6 +123,7 @@ void server_free(struct server *server)
         close_fd(server->ports[i].guard_fd);
     }
     heap_done(&server->wakes);
+    close_fd(server->gone_fd);
     close_fd(server->timer_fd);
     close_fd(server->signal_fd);
     close_fd(server->epoll_fd);
@@ -138,7 +142,8 @@ static void set_timer(struct server *server, int64_t now_us)
         return;
     int64_t left_us = next_us > now_us ? next_us - now_us : 1;
     struct itimerspec in = {
-        .it_value = { .tv_sec = left_us / US_PER_SECOND, .tv_nsec = left_us % US_PER_SECOND * 1000 },
+        .it_value = { .tv_sec = left_us / US_PER_SECOND,
+                      .tv_nsec = left_us % US_PER_SECOND * 1000 },
     };
     timerfd_settime(server->timer_fd, 0, &in, NULL);
     server->timer_us = next_us;
@@ -156,8 +161,8 @@ static void pass_time(struct server *server)
     set_timer(server, now_us);
 }
 
-/* Runs the daemons that are ready. A handler may wake visits of any port meanwhile, so ready is only
- * cleared before its daemon runs. */
+/* Runs the daemons that are ready. A handler may wake visits of any port meanwhile, so ready is
+ * only cleared before its daemon runs. */
 static void run_daemons(struct server *server)
 {
     for (size_t i = 0; i < server->ports_n; i++) {
@@ -167,12 +172,13 @@ static void run_daemons(struct server *server)
             continue;
         port->ready = false;
         MHD_run(port->daemon);
-        if (port->daemon != NULL && MHD_get_timeout(port->daemon, &left_ms) == MHD_YES && left_ms == 0)
+        if (port->daemon != NULL && MHD_get_timeout(port->daemon, &left_ms) == MHD_YES &&
+            left_ms == 0)
             port->ready = true;
     }
 }
 
-/* The library tells nobody of a resumed connection when it is run from outside: we must not wait. */
+/* Run from outside, the library tells nobody of a resumed connection: we must not wait. */
 static bool any_ready(const struct server *server)
 {
     for (size_t i = 0; i < server->ports_n; i++)
@@ -189,7 +195,7 @@ static void forget_timer(const struct server *server)
 }
 
 /* Notes what an event is about; true if it asks to stop. */
-static bool note(const struct server *server, const struct epoll_event *event)
+static bool note(struct server *server, const struct epoll_event *event)
 {
     void *subject = event->data.ptr;
 
@@ -197,6 +203,8 @@ static bool note(const struct server *server, const struct epoll_event *event)
         return true;
     if (subject == &server->timer_fd)
         forget_timer(server);
+    else if (subject == &server->gone_fd)
+        park_wake_gone(server);
     else
         ((struct port *)subject)->ready = true;
     return false;

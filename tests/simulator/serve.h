@@ -17,7 +17,7 @@ struct server;
 struct server *server_new(struct world *world, const struct options *options, char *error,
                           size_t error_size);
 
-bool server_run(struct server *server);     /* until SIGTERM or SIGINT; false: the loop failed */
-void server_free(struct server *server);    /* closes everything; NULL is fine */
+bool server_run(struct server *server);  /* until SIGTERM or SIGINT; false: the loop failed */
+void server_free(struct server *server); /* closes everything; NULL is fine */
 
 #endif

@@ -117,6 +117,12 @@ class Simulator:
         return until(poll, f"task {task_id} finished")
 
 
+def first_of(simulator, **wanted):
+    """The first item of the content list with these values."""
+    return next(item for item in simulator.content()
+                if all(item[name] == value for name, value in wanted.items()))
+
+
 @contextlib.contextmanager
 def raw_connection(url):
     """An http.client connection: for answers that urllib would not survive."""

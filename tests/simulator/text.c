@@ -11,8 +11,8 @@
 #include "tests/simulator/limits.h"
 #include "tests/simulator/memory.h"
 
-#define FIRST_ROOM_BYTES 256    /* most answers are near this */
-#define MAX_DIGITS       18     /* so that no whole number overflows 64 bits */
+#define FIRST_ROOM_BYTES 256 /* most answers are near this */
+#define MAX_DIGITS       18  /* so that no whole number overflows 64 bits */
 
 /* Makes room for n more bytes and a NUL; false if that passes the ceiling. */
 static bool reserve(struct text *text, size_t n)

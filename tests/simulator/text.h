@@ -3,21 +3,23 @@
 
 #include <stddef.h>
 
-/* A growing run of bytes, always followed by a NUL that is not counted. Zeroed = empty. The ceiling is
- * MAX_TEXT_BYTES; what would pass it is left out. */
+/* A growing run of bytes, always followed by a NUL that is not counted. Zeroed = empty. The ceiling
+ * is MAX_TEXT_BYTES; what would pass it is left out. */
 
 struct text {
-    char  *data;    /* NULL while nothing was ever added */
+    char *data; /* NULL while nothing was ever added */
     size_t len;
     size_t room;
 };
 
 void text_add(struct text *text, const void *bytes, size_t n);
 void text_add_string(struct text *text, const char *string);
-void text_add_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_format(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void text_add_repeated(struct text *text, char byte, size_t n);
-char *text_take(struct text *text);     /* the bytes, never NULL; caller frees; text is empty after it */
-void text_done(struct text *text);      /* frees the bytes; text is empty after it */
+char *text_take(
+    struct text *text);            /* the bytes, never NULL; caller frees; text is empty after it */
+void text_done(struct text *text); /* frees the bytes; text is empty after it */
 
 /* Copies what fits, always with a NUL; returns false if it was cut. source NULL counts as "". */
 _Bool text_copy(char *to, size_t size, const char *source);

@@ -38,7 +38,7 @@ class Broker:
 
     def __init__(self, servers):
         self.servers = servers
-        self.admin = AdminClient({"bootstrap.servers": servers})
+        self.admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
 
     def topics(self, prefix=""):
         return sorted(name for name in self.admin.list_topics(timeout=15).topics
@@ -79,13 +79,15 @@ class Broker:
                 records.append(Record(message))
         return sorted(records, key=lambda r: (r.partition, r.offset))
 
-    def produce(self, topic, messages):
-        """messages: (key, value, headers) each; returns after all were taken."""
+    def produce(self, topic, messages, partition=None):
+        """messages: (key, value, headers) each; returns after all were taken. partition: all go
+        there, else where their keys belong."""
         failures = []
+        place = {} if partition is None else {"partition": partition}
         producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random",
                              "linger.ms": 5})
         for key, value, headers in messages:
-            producer.produce(topic, value, key, headers=headers,
+            producer.produce(topic, value, key, headers=headers, **place,
                              on_delivery=lambda error, _: error and failures.append(error))
             producer.poll(0)
         left = producer.flush(30)

@@ -102,7 +102,8 @@ struct http_request http_bench_post(const char *url)
     return r;
 }
 
-struct http_call *http_bench_call(struct http_bench *b, struct http_seen *seen, const struct http_request *r)
+struct http_call *http_bench_call(struct http_bench *b, struct http_seen *seen,
+                                  const struct http_request *r)
 {
     struct err err = { .msg = "" };
     struct http_call *call = http_start(b->http, r, http_bench_done, seen, &err);
@@ -115,7 +116,8 @@ struct http_call *http_bench_call(struct http_bench *b, struct http_seen *seen, 
 
 void http_bench_finish(struct http_bench *b, struct http_seen *seen)
 {
-    assert_true(event_loop_run_until(b->loop, &seen->done, event_now_ms(b->loop) + HTTP_BENCH_DEADLINE_MS));
+    assert_true(
+        event_loop_run_until(b->loop, &seen->done, event_now_ms(b->loop) + HTTP_BENCH_DEADLINE_MS));
     assert_int_equal(seen->done_n, 1);
 }
 

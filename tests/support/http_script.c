@@ -13,7 +13,7 @@
 
 #include "common/base/str.h"
 
-#define STEP_DEADLINE_MS  20000              /* a step that takes so long has failed */
+#define STEP_DEADLINE_MS  20000 /* a step that takes so long has failed */
 #define REQUEST_MAX_BYTES (256 * 1024)
 #define FLOOD_MAX_BYTES   (64 * 1024 * 1024) /* a client that takes so much has no bound */
 

@@ -7,11 +7,11 @@
 
 enum http_step_kind {
     HTTP_STEP_END,
-    HTTP_STEP_ACCEPT, /* the next connection; the one before is closed */
-    HTTP_STEP_EXPECT, /* reads a whole request, which must hold text (NULL: any) */
-    HTTP_STEP_REPLY,  /* writes text as it is */
-    HTTP_STEP_FLOOD,  /* writes text over and over until the client has had enough */
-    HTTP_STEP_STALL,  /* says nothing until the client closes */
+    HTTP_STEP_ACCEPT,  /* the next connection; the one before is closed */
+    HTTP_STEP_EXPECT,  /* reads a whole request, which must hold text (NULL: any) */
+    HTTP_STEP_REPLY,   /* writes text as it is */
+    HTTP_STEP_FLOOD,   /* writes text over and over until the client has had enough */
+    HTTP_STEP_STALL,   /* says nothing until the client closes */
     HTTP_STEP_UNASKED, /* the same, and fails if the client writes a byte */
     HTTP_STEP_CLOSE,
     HTTP_STEP_RESET,

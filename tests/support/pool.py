@@ -10,6 +10,7 @@ import subprocess
 
 import psycopg
 
+from events import check_event
 from waiting import wait_until
 from worker import Worker
 
@@ -82,16 +83,62 @@ class Pool:
         named = [] if "--name" in args else ["--name", "test", "--reason", "system test"]
         return self.json("enqueue", *select, *named, *args, "-y", **options)
 
+    def campaign(self, *args, **options):
+        """enqueue; returns the campaign's id."""
+        return self.enqueue(*args, **options)["campaign_id"]
+
     def status(self, campaign):
         return self.json("status", campaign)
 
     def await_state(self, campaign, state="completed", deadline_s=90):
-        seen = {}
+        """Waits until the ledger says so; returns what `status` says then."""
+        wait_until(lambda: self.state_of(campaign) == state, deadline_s,
+                   lambda: f"campaign is {state}; it is {self.status(campaign)}")
+        said = self.status(campaign)
+        assert said["state"] == state
+        return said
 
-        def look():
-            seen.update(self.status(campaign))
-            return seen if seen["state"] == state else None
-        return wait_until(look, deadline_s, lambda: f"campaign is {state}; it is {seen}")
+    def complete(self, campaign, state="completed", again=0, deadline_s=90):
+        """Waits for the end of a campaign and checks the promises: one result for each item, none
+        built twice, no replica over its limit (again: see assert_promises). Returns the results
+        by content guid."""
+        self.await_state(campaign, state, deadline_s)
+        results = self.assert_one_result_each(campaign)
+        self.connect.assert_promises(again)
+        return {r.value["data"]["content"]["guid"]: r for r in results.values()}
+
+    # ---- the ledger -----------------------------------------------------------------------------
+
+    def state_of(self, campaign):
+        return self.sql("select state from campaign where campaign_id = %s", [campaign])[0]["state"]
+
+    def set_state(self, campaign, state):
+        self.sql("update campaign set state = %s where campaign_id = %s", [state, campaign])
+
+    def items(self, campaign):
+        """{content guid: row}"""
+        return {str(row["content_guid"]): row for row in self.sql(
+            "select * from item where campaign_id = %s", [campaign])}
+
+    def count(self, what, *parameters):
+        """count("item where state = %s", "parked")"""
+        return self.sql("select count(*) as n from " + what, parameters)[0]["n"]
+
+    def await_count(self, n, what, *parameters, deadline_s=30):
+        """Waits until at least n rows are there."""
+        wait_until(lambda: self.count(what, *parameters) >= n, deadline_s,
+                   lambda: f"{n} of {what} {parameters}; it is {self.count(what, *parameters)}")
+
+    def open_builds(self):
+        """{worker: open attempts}"""
+        return {row["worker_id"]: row["n"] for row in self.sql(
+            "select worker_id, count(*) as n from attempt where ended_at is null group by 1")}
+
+    def busiest(self):
+        """The worker with the most open attempts, and how many those are."""
+        builds = self.open_builds()
+        name = max(builds, key=builds.get)
+        return next(w for w in self.workers if w.name == name and w.alive()), builds[name]
 
     # ---- workers ------------------------------------------------------------------------------
 
@@ -159,6 +206,8 @@ class Pool:
         results = [r for r in self.results()
                    if campaign is None or r.value["data"]["campaign"]["id"] == campaign]
         counts = collections.Counter(r.request_id for r in results)
+        for result in results:
+            check_event(result, "result")
         twice = [request for request, n in counts.items() if n > 1]
         assert not twice, f"{len(twice)} requests have more than one result: {twice[:5]}"
         assert set(counts) == items, (f"{len(items - set(counts))} requests have no result, "

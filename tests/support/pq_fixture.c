@@ -10,9 +10,13 @@
 
 #include <cmocka.h>
 
+#define NAMES_MAX 512
+
 struct event_loop *pq_loop;
 struct db *pq_db;
-static char told[512]; /* what the callbacks were told, in order */
+static char told[512];               /* what the callbacks were told, in order */
+static const char *names[NAMES_MAX]; /* of the units submitted, for their callbacks */
+static size_t names_n;
 struct err pq_err;
 
 static void tell(const char *what)
@@ -56,7 +60,7 @@ void pq_on_done(void *arg, const struct db_reply *reply, const struct err *err,
     assert_true((reply == NULL) == (err != NULL));
     if (err != NULL)
         pq_err = *err;
-    snprintf(text, sizeof(text), err != NULL ? "%s!%s" : "%s=%s", (const char *)arg,
+    snprintf(text, sizeof(text), err != NULL ? "%s!%s" : "%s=%s", *(const char *const *)arg,
              err != NULL             ? sqlstate
              : db_rows(reply, 0) > 0 ? db_text(reply, 0, 0, 0)
                                      : "");
@@ -83,6 +87,7 @@ int pq_set_up(void **state)
     pq_loop = event_loop_new();
     pq_db = NULL;
     told[0] = '\0';
+    names_n = 0;
     memset(&pq_err, 0, sizeof(pq_err));
     return 0;
 }
@@ -115,9 +120,16 @@ struct db_unit *pq_unit(const char *sql)
     return unit;
 }
 
+void pq_submit_fn(struct db_unit *unit, const char *name, db_done_fn *fn)
+{
+    assert_true(names_n < NAMES_MAX);
+    names[names_n] = name;
+    assert_int_equal(db_submit(pq_db, unit, fn, &names[names_n++]), 0);
+}
+
 void pq_submit_unit(struct db_unit *unit, const char *name)
 {
-    assert_int_equal(db_submit(pq_db, unit, pq_on_done, (void *)(uintptr_t)name), 0);
+    pq_submit_fn(unit, name, pq_on_done);
 }
 
 void pq_submit(const char *sql)

@@ -93,9 +93,10 @@ void pq_run(const struct pq_step *script); /* takes it up and plays it */
 void pq_told(const char *what);
 
 struct db_unit *pq_unit(const char *sql); /* of one statement without parameters */
+void pq_submit_fn(struct db_unit *unit, const char *name, db_done_fn *fn);
 void pq_submit_unit(struct db_unit *unit, const char *name);
 void pq_submit(const char *sql); /* under the name of its text */
 void pq_submit_kept(const char *sql);
-db_done_fn pq_on_done; /* arg is the name */
+db_done_fn pq_on_done; /* arg is where the name stands */
 
 #endif

@@ -25,16 +25,12 @@ struct pg_conn {
     void *receiver_arg;
 };
 
-struct pg_result {
-    const struct pq_step *step;
-};
-
 static const struct pq_step none = { NULL };
 static const struct pq_step *next = &none;
 static struct pq_step *scripts[SCRIPTS_MAX]; /* results point into them, so they live for a test */
 static size_t scripts_n;
 static struct pg_conn *live_conn;
-static int live; /* results, notifications and connections not freed */
+int pq_live;
 bool pq_played = true;
 
 /* ---- the script ---- */
@@ -105,7 +101,7 @@ void pq_begin(void)
     next = &none;
     pq_played = true;
     live_conn = NULL;
-    live = 0;
+    pq_live = 0;
     while (scripts_n > 0)
         free(scripts[--scripts_n]);
     pq_backend_pid = PQ_PID;
@@ -115,7 +111,7 @@ void pq_begin(void)
 void pq_end(void)
 {
     pq_script(&none);
-    assert_int_equal(live, 0);
+    assert_int_equal(pq_live, 0);
     pq_begin();
 }
 
@@ -142,7 +138,7 @@ PGconn *PQconnectStartParams(const char *const *keywords, const char *const *val
     open_sockets(c);
     c->message = "";
     live_conn = c;
-    live++;
+    pq_live++;
     buf_init(&text, 4096);
     for (size_t i = 0; keywords[i] != NULL; i++)
         if (values[i] != NULL && values[i][0] != '\0')
@@ -176,7 +172,7 @@ void PQfinish(PGconn *c)
     close(c->fd);
     close(c->peer);
     free(c);
-    live--;
+    pq_live--;
 }
 
 ConnStatusType PQstatus(const PGconn *c)
@@ -229,24 +225,25 @@ PGVerbosity PQsetErrorVerbosity(PGconn *c, PGVerbosity verbosity)
     return verbosity;
 }
 
-PQnoticeReceiver PQsetNoticeReceiver(PGconn *c, PQnoticeReceiver receiver, void *arg)
+PQnoticeReceiver PQsetNoticeReceiver(PGconn *c, PQnoticeReceiver proc, void *arg)
 {
-    c->receiver = receiver;
+    c->receiver = proc;
     c->receiver_arg = arg;
     return NULL;
 }
 
 void pq_notice(const struct pq_step *notice)
 {
-    const struct pg_result res = { .step = notice };
+    struct pg_result *res = pq_result_new(notice);
 
-    live_conn->receiver(live_conn->receiver_arg, &res);
+    live_conn->receiver(live_conn->receiver_arg, res);
+    PQclear(res);
 }
 
-int PQsetnonblocking(PGconn *c, int on)
+int PQsetnonblocking(PGconn *c, int arg)
 {
     (void)c;
-    return play("PQsetnonblocking", on ? "1" : "0")->ret;
+    return play("PQsetnonblocking", arg ? "1" : "0")->ret;
 }
 
 int PQenterPipelineMode(PGconn *c)
@@ -257,18 +254,24 @@ int PQenterPipelineMode(PGconn *c)
 
 /* ---- statements ---- */
 
-int PQsendQueryParams(PGconn *c, const char *command, int n, const Oid *types,
-                      const char *const *values, const int *lengths, const int *formats, int format)
+/* libpq's parameters, not ours */
+#define QUERY_PARAMETERS                                                                  \
+    PGconn *c, const char *command, int nParams, const Oid *paramTypes,                   \
+        const char *const *paramValues, const int *paramLengths, const int *paramFormats, \
+        int resultFormat
+
+int PQsendQueryParams(QUERY_PARAMETERS)
 {
     struct buf text;
     int ret;
 
     (void)c;
-    assert_true(types == NULL && lengths == NULL && formats == NULL && format == 0);
+    assert_true(paramTypes == NULL && paramLengths == NULL && paramFormats == NULL &&
+                resultFormat == 0);
     buf_init(&text, 65536);
     buf_str_add(&text, command);
-    for (int i = 0; i < n; i++)
-        buf_printf(&text, " | %s", values[i] != NULL ? values[i] : "~");
+    for (int i = 0; i < nParams; i++)
+        buf_printf(&text, " | %s", paramValues[i] != NULL ? paramValues[i] : "~");
     ret = play("PQsendQueryParams", buf_str(&text))->ret;
     buf_done(&text);
     return ret;
@@ -301,16 +304,9 @@ int PQisBusy(PGconn *c)
 PGresult *PQgetResult(PGconn *c)
 {
     const struct pq_step *step = play("PQgetResult", NULL);
-    struct pg_result *res;
 
     (void)c;
-    if (step->ret == PQ_NULL)
-        return NULL;
-    res = malloc(sizeof(*res));
-    assert_non_null(res);
-    res->step = step;
-    live++;
-    return res;
+    return step->ret != PQ_NULL ? pq_result_new(step) : NULL;
 }
 
 PGnotify *PQnotifies(PGconn *c)
@@ -326,7 +322,7 @@ PGnotify *PQnotifies(PGconn *c)
     assert_non_null(n);
     n->relname = strdup(step->cols);
     n->extra = strdup(step->rows[0]);
-    live++;
+    pq_live++;
     return n;
 }
 
@@ -341,150 +337,5 @@ void PQfreemem(void *ptr)
     free(n->relname);
     free(n->extra);
     free(n);
-    live--;
-}
-
-/* ---- results ---- */
-
-void PQclear(PGresult *res)
-{
-    if (res == NULL)
-        return;
-    free(res);
-    live--;
-}
-
-ExecStatusType PQresultStatus(const PGresult *res)
-{
-    return (ExecStatusType)res->step->ret;
-}
-
-char *PQresStatus(ExecStatusType status)
-{
-    static char copy_in[] = "PGRES_COPY_IN", other[] = "another status";
-
-    return status == PGRES_COPY_IN ? copy_in : other;
-}
-
-char *PQresultErrorMessage(const PGresult *res)
-{
-    static char nothing[] = "no message";
-
-    (void)res;
-    return nothing;
-}
-
-static char *text_of(const char *text)
-{
-    static char copies[4][1024];
-    static unsigned turn;
-    char *copy = copies[turn++ % 4];
-
-    if (text == NULL)
-        return NULL;
-    assert_true(strlen(text) < sizeof(copies[0]));
-    return memcpy(copy, text, strlen(text) + 1);
-}
-
-char *PQresultErrorField(const PGresult *res, int code)
-{
-    const struct pq_step *s = res->step;
-
-    switch (code) {
-    case PG_DIAG_SQLSTATE: return text_of(s->sqlstate);
-    case PG_DIAG_MESSAGE_PRIMARY: return text_of(s->message);
-    case PG_DIAG_MESSAGE_DETAIL: return text_of(s->detail);
-    case PG_DIAG_SEVERITY_NONLOCALIZED: return text_of(s->fatal ? "FATAL" : "ERROR");
-    default: return NULL;
-    }
-}
-
-static int count(const char *text)
-{
-    int n = text != NULL;
-
-    for (; text != NULL && *text != '\0'; text++)
-        n += *text == '|';
-    return n;
-}
-
-static char *nth(const char *text, int i)
-{
-    char copy[1024];
-
-    while (i-- > 0)
-        text = strchr(text, '|') + 1;
-    assert_true(strcspn(text, "|") < sizeof(copy));
-    memcpy(copy, text, strcspn(text, "|"));
-    copy[strcspn(text, "|")] = '\0';
-    return text_of(copy);
-}
-
-int PQntuples(const PGresult *res)
-{
-    int n = 0;
-
-    while (n < 8 && res->step->rows[n] != NULL)
-        n++;
-    return n;
-}
-
-int PQnfields(const PGresult *res)
-{
-    return count(res->step->cols != NULL ? res->step->cols : res->step->rows[0]);
-}
-
-char *PQfname(const PGresult *res, int col)
-{
-    return nth(res->step->cols, col);
-}
-
-char *PQgetvalue(const PGresult *res, int row, int col)
-{
-    return nth(res->step->rows[row], col);
-}
-
-int PQgetisnull(const PGresult *res, int row, int col)
-{
-    return strcmp(PQgetvalue(res, row, col), "~") == 0;
-}
-
-char *PQcmdTuples(PGresult *res)
-{
-    return text_of(res->step->changed != NULL ? res->step->changed : "");
-}
-
-/* ---- the connection string: keyword=value without quotes is enough here ---- */
-
-PQconninfoOption *PQconninfoParse(const char *conninfo, char **errmsg)
-{
-    PQconninfoOption *all = calloc(32, sizeof(*all));
-    char *copy = strdup(conninfo), *rest = copy, *word;
-
-    assert_non_null(all);
-    *errmsg = NULL;
-    for (size_t n = 0; (word = strsep(&rest, " ")) != NULL;) {
-        char *equals = strchr(word, '=');
-
-        if (*word == '\0')
-            continue;
-        if (equals == NULL) {
-            free(copy);
-            PQconninfoFree(all);
-            return NULL;
-        }
-        all[n].keyword = strndup(word, (size_t)(equals - word));
-        all[n++].val = strdup(equals + 1);
-    }
-    free(copy);
-    return all;
-}
-
-void PQconninfoFree(PQconninfoOption *all)
-{
-    for (PQconninfoOption *o = all; o->keyword != NULL; o++) {
-        free(o->val);
-        free((void *)(uintptr_t)o->keyword);
-    }
-    free(all);
+    pq_live--;
 }

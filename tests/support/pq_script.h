@@ -31,7 +31,8 @@ struct pq_step {
 };
 
 void pq_begin(void); /* before each test, whatever became of the one before */
-/* The script so far must be played; from here on these lines follow. Copies steps, borrows their texts. */
+/* The script so far must be played; from here on these lines follow. Copies steps, borrows their
+ * texts. */
 void pq_script(const struct pq_step *steps);
 /* Runs the loop until the script is played; fails when nothing can happen any more. */
 struct event_loop;
@@ -45,5 +46,9 @@ void pq_notice(const struct pq_step *notice); /* the server says this while no s
 extern int pq_backend_pid; /* what PQbackendPID says; pq_begin sets it to PQ_PID */
 extern bool pq_needs_password;
 extern bool pq_played; /* the script has no line left */
+
+/* Between the script's own files. */
+struct pg_result *pq_result_new(const struct pq_step *step);
+extern int pq_live; /* results, notifications and connections not freed */
 
 #endif

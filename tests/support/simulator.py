@@ -5,6 +5,7 @@ import os
 import urllib.request
 
 import services
+from waiting import wait_until
 
 
 class SimulatedConnect:
@@ -79,16 +80,46 @@ class SimulatedConnect:
         """up=False, restart=True, slow=3"""
         return self.post(f"/replicas/{name}", **change)
 
+    def hold(self):
+        """Builds that start from now on do not end before release()."""
+        self.faults(hold_builds=True)
+
+    def release(self):
+        self.faults(hold_builds=False)
+
+    def state(self):
+        return self.request("/state")
+
+    def await_running(self, n, deadline_s=30):
+        """Waits until n builds run at the same time."""
+        wait_until(lambda: self.state()["running"] >= n, deadline_s,
+                   lambda: f"{n} builds run; {self.state()['running']} do")
+
+    def await_builds(self, n, deadline_s=60):
+        """Waits until n builds were started, from the beginning on."""
+        wait_until(lambda: self.state()["builds"] >= n, deadline_s,
+                   lambda: f"{n} builds were started; {self.state()['builds']} were")
+
     def limit(self, n):
         """A build that starts where n run already counts as over_limit in the audit."""
         return self.post("/audit/limit", limit=n)
 
     def audit(self):
-        """Counts, and in "list" every build it was asked for."""
+        """Counts, and in "list" every build it was asked for, in the order of their starts."""
         return self.request("/audit")
 
     def audit_summary(self):
         return self.request("/audit?summary=1")
+
+    def assert_promises(self, again=0):
+        """Promises 2 and 3, as Connect itself saw it: nothing was built while it was being built
+        or after it had succeeded, and no replica was over its limit. again: how many items may
+        have been built more than once, because their first builds failed."""
+        audit = self.audit_summary()
+        for name, most in (("built_twice", 0), ("over_limit", 0), ("cookie_mixups", 0),
+                           ("guids_built_more_than_once", again)):
+            assert audit[name] <= most, f"{name} is {audit[name]}: {audit}"
+        return audit
 
     def kill(self):
         self.service.kill()

@@ -4,6 +4,7 @@
     simulator   simulator(items=50, build_ms=(20, 50)) starts a Connect of this test's own
     pool        a migrated database, applied topics, verbs, workers, results (support/pool.py)
     bare_pool   the same with an empty database and no topics
+    connect_with  connect_with(items=50, limit=3) is a simulator whose content is in the pool's table
     pool_logs   the directory of this test's logs, build/test-logs/TESTNAME
 
 The servers are killed and restarted by tests; whatever a test leaves down is started again.
@@ -140,6 +141,27 @@ def pool(stack, migrated, pool_logs):
         yield made
     finally:
         drop_pool(stack, made)
+
+
+@pytest.fixture
+def connect_with(pool, simulator):
+    """Starts the Connect of the pool. limit: builds that a replica may run, for workers and audit.
+    """
+    def start(limit=3, **options):
+        pool.connect = simulator(**options)
+        pool.connect.limit(limit)
+        pool.extra_env["REBUILD_REPLICA_MAX_INFLIGHT"] = str(limit)
+        pool.load_content()
+        return pool.connect
+    return start
+
+
+@pytest.fixture
+def print_out(request):
+    """A figure that a person may want to see, and no test asserts."""
+    def print_it(sentence):
+        say(request.config, f"{request.node.name}: {sentence}")
+    return print_it
 
 
 # ---- deadlines, and logs of what failed --------------------------------------------------------

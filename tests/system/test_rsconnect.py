@@ -36,8 +36,8 @@ def rsconnect(request, simulator, tmp_path):
 
     def run(*words, code=0):
         done = subprocess.run([RSCONNECT, "content", *words, "--server", server, "--api-key", KEY],
-                              capture_output=True, text=True, timeout=2 * DEADLINE_S, env=environment,
-                              cwd=tmp_path)
+                              capture_output=True, text=True, timeout=2 * DEADLINE_S,
+                              env=environment, cwd=tmp_path)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
     return run
@@ -66,7 +66,7 @@ def test_search_add_run_and_logs(rsconnect, simulator):
     audit = simulator.audit()
     assert audit["builds"] == ITEMS and audit["built_twice"] == 0
     assert audit["polls_wrong_replica"] == audit["polls_unknown_task"] == 0
-    assert sorted(audit["per_replica"].values()) == [0, 0, ITEMS], "one cookie jar: all on one replica"
+    assert sorted(audit["per_replica"].values()) == [0, 0, ITEMS], "one cookie jar, one replica"
 
 
 def test_a_failed_build_is_its_error(rsconnect, simulator):

@@ -260,34 +260,40 @@ struct failure_case {
 static const struct failure_case failures[] = {
     { "a reset before any byte of the answer",
       { { HTTP_STEP_ACCEPT, NULL }, { HTTP_STEP_EXPECT, NULL }, { HTTP_STEP_RESET, NULL } },
-      HTTP_LOST, ERR_UNREACHABLE },
+      HTTP_LOST,
+      ERR_UNREACHABLE },
     { "a close before any byte of the answer",
       { { HTTP_STEP_ACCEPT, NULL }, { HTTP_STEP_EXPECT, NULL }, { HTTP_STEP_CLOSE, NULL } },
-      HTTP_LOST, ERR_UNREACHABLE },
+      HTTP_LOST,
+      ERR_UNREACHABLE },
     { "a reset in the headers",
       { { HTTP_STEP_ACCEPT, NULL },
         { HTTP_STEP_EXPECT, NULL },
         { HTTP_STEP_REPLY, "HTTP/1.1 200 OK\r\nContent-Le" },
         { HTTP_STEP_RESET, NULL } },
-      HTTP_LOST, ERR_UNREACHABLE },
+      HTTP_LOST,
+      ERR_UNREACHABLE },
     { "a body that is cut off",
       { { HTTP_STEP_ACCEPT, NULL },
         { HTTP_STEP_EXPECT, NULL },
         { HTTP_STEP_REPLY, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf" },
         { HTTP_STEP_CLOSE, NULL } },
-      HTTP_LOST, ERR_UNREACHABLE },
+      HTTP_LOST,
+      ERR_UNREACHABLE },
     { "a chunked body that is cut off",
       { { HTTP_STEP_ACCEPT, NULL },
         { HTTP_STEP_EXPECT, NULL },
         { HTTP_STEP_REPLY, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello" },
         { HTTP_STEP_CLOSE, NULL } },
-      HTTP_LOST, ERR_UNREACHABLE },
+      HTTP_LOST,
+      ERR_UNREACHABLE },
     { "something that is not HTTP",
       { { HTTP_STEP_ACCEPT, NULL },
         { HTTP_STEP_EXPECT, NULL },
         { HTTP_STEP_REPLY, "SSH-2.0-OpenSSH_9.2p1 Debian\r\n" },
         { HTTP_STEP_CLOSE, NULL } },
-      HTTP_BAD_ANSWER, ERR_INPUT },
+      HTTP_BAD_ANSWER,
+      ERR_INPUT },
 };
 
 static void failures_are_told_apart(void **state)
@@ -357,8 +363,10 @@ static void a_refused_connection_sent_nothing(void **state)
 
 static void a_bad_url_or_header_is_refused_at_once(void **state)
 {
-    static const char *const urls[] = { "", "nonsense here", "ftp://host/x", "http://", "file:///x",
-                                        "http://host:99999/", "http://ho st/", "http://a/\r\nX: y" };
+    static const char *const urls[] = {
+        "",          "nonsense here",      "ftp://host/x",  "http://",
+        "file:///x", "http://host:99999/", "http://ho st/", "http://a/\r\nX: y"
+    };
     const char *const headers[] = { "X: a\r\nEvil: b", NULL };
     struct http_bench b;
     struct http_seen seen = { 0 };

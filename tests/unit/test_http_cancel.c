@@ -111,7 +111,8 @@ static void a_guard_may_cancel_its_own_call_and_nothing_is_written(void **state)
     r = http_bench_post(b.url);
     r.let = let_cancels;
     doomed = http_bench_call(&b, &seen, &r);
-    assert_true(event_loop_run_until(b.loop, &seen.done, event_now_ms(b.loop) + HTTP_BENCH_DEADLINE_MS));
+    assert_true(
+        event_loop_run_until(b.loop, &seen.done, event_now_ms(b.loop) + HTTP_BENCH_DEADLINE_MS));
     r = http_bench_get(b.url);
     http_bench_run(&b, &after, &r);
     assert_int_equal(after.answer.status, 200);
@@ -237,7 +238,8 @@ static void two_hundred_calls_at_once_all_end_well(void **state)
         assert_non_null(http_start(c.b.http, &r, on_one_of_many, &c, &err));
     }
     assert_int_equal(http_active(c.b.http), MANY);
-    assert_true(event_loop_run_until(c.b.loop, &c.done, event_now_ms(c.b.loop) + HTTP_BENCH_DEADLINE_MS));
+    assert_true(
+        event_loop_run_until(c.b.loop, &c.done, event_now_ms(c.b.loop) + HTTP_BENCH_DEADLINE_MS));
     assert_int_equal(c.good, MANY_TURNS * MANY);
     assert_int_equal(asked, MANY_TURNS * MANY);
     assert_int_equal(http_active(c.b.http), 0);

@@ -77,21 +77,22 @@ static void the_plain_text_is_as_prometheus_reads_it(void **state)
     char *text = render(m, false);
 
     (void)state;
-    assert_string_equal(text, "# HELP rebuild_requests_total Requests \"seen\".\\nWith \\\\ in it.\n"
-                              "# TYPE rebuild_requests_total counter\n"
-                              "rebuild_requests_total{replica=\"a\\\"b\\\\c\",code=\"200\"} 3\n"
-                              "rebuild_requests_total{replica=\"connect-0\",code=\"502\"} 1\n"
-                              "# HELP rebuild_lag_messages Lag.\n"
-                              "# TYPE rebuild_lag_messages gauge\n"
-                              "rebuild_lag_messages 0.1\n"
-                              "# HELP rebuild_took_seconds How long.\n"
-                              "# TYPE rebuild_took_seconds histogram\n"
-                              "rebuild_took_seconds_bucket{lane=\"slow\",le=\"0.5\"} 1\n"
-                              "rebuild_took_seconds_bucket{lane=\"slow\",le=\"1\"} 2\n"
-                              "rebuild_took_seconds_bucket{lane=\"slow\",le=\"30\"} 3\n"
-                              "rebuild_took_seconds_bucket{lane=\"slow\",le=\"+Inf\"} 4\n"
-                              "rebuild_took_seconds_sum{lane=\"slow\"} 1030.25\n"
-                              "rebuild_took_seconds_count{lane=\"slow\"} 4\n");
+    assert_string_equal(text,
+                        "# HELP rebuild_requests_total Requests \"seen\".\\nWith \\\\ in it.\n"
+                        "# TYPE rebuild_requests_total counter\n"
+                        "rebuild_requests_total{replica=\"a\\\"b\\\\c\",code=\"200\"} 3\n"
+                        "rebuild_requests_total{replica=\"connect-0\",code=\"502\"} 1\n"
+                        "# HELP rebuild_lag_messages Lag.\n"
+                        "# TYPE rebuild_lag_messages gauge\n"
+                        "rebuild_lag_messages 0.1\n"
+                        "# HELP rebuild_took_seconds How long.\n"
+                        "# TYPE rebuild_took_seconds histogram\n"
+                        "rebuild_took_seconds_bucket{lane=\"slow\",le=\"0.5\"} 1\n"
+                        "rebuild_took_seconds_bucket{lane=\"slow\",le=\"1\"} 2\n"
+                        "rebuild_took_seconds_bucket{lane=\"slow\",le=\"30\"} 3\n"
+                        "rebuild_took_seconds_bucket{lane=\"slow\",le=\"+Inf\"} 4\n"
+                        "rebuild_took_seconds_sum{lane=\"slow\"} 1030.25\n"
+                        "rebuild_took_seconds_count{lane=\"slow\"} 4\n");
     free(text);
     metrics_free(m);
 }
@@ -237,10 +238,9 @@ static void a_label_value_is_made_clean_and_cut(void **state)
 
 static void a_refresh_begins_with_zeros(void **state)
 {
-    static const struct metric_spec up = { .name = "rebuild_replica_up",
-                                           .type = METRIC_GAUGE,
-                                           .help = "Up.",
-                                           .labels = { "replica" } };
+    static const struct metric_spec up = {
+        .name = "rebuild_replica_up", .type = METRIC_GAUGE, .help = "Up.", .labels = { "replica" }
+    };
     static const char *const a[] = { "a" }, *const b[] = { "b" };
     struct metrics *m = metrics_new();
     struct metric_family *f = metrics_family(m, &up);
@@ -260,8 +260,11 @@ static void a_refresh_begins_with_zeros(void **state)
 static void the_process_tells_of_itself(void **state)
 {
     static const char *const names[] = {
-        "process_cpu_seconds_total", "process_resident_memory_bytes",
-        "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
         "process_start_time_seconds",
     };
     struct metrics *m = metrics_new();

@@ -128,10 +128,10 @@ static void addresses_and_localhost_are_no_names(void **state)
         const char *host;
         bool name;
     } cases[] = {
-        { "127.0.0.1", false },    { "::1", false },       { "[::1]", false },
-        { "localhost", false },    { "LocalHost.", false }, { "connect.example", true },
-        { "connect-0", true },     { "1.2.3", true },      { "localhost.example", true },
-        { "256.1.1.1", true },     { "notlocalhost", true },
+        { "127.0.0.1", false }, { "::1", false },         { "[::1]", false },
+        { "localhost", false }, { "LocalHost.", false },  { "connect.example", true },
+        { "connect-0", true },  { "1.2.3", true },        { "localhost.example", true },
+        { "256.1.1.1", true },  { "notlocalhost", true },
     };
 
     (void)state;

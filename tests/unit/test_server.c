@@ -94,8 +94,8 @@ struct raw {
 static void on_raw(void *arg, unsigned ready)
 {
     struct raw *raw = arg;
-    ssize_t n = recv(raw->fd, raw->got + raw->got_n, sizeof(raw->got) - 1 - raw->got_n,
-                     MSG_DONTWAIT);
+    ssize_t n =
+        recv(raw->fd, raw->got + raw->got_n, sizeof(raw->got) - 1 - raw->got_n, MSG_DONTWAIT);
 
     (void)ready;
     if (n < 0 && errno == EAGAIN)
@@ -224,9 +224,7 @@ static void a_body_without_a_length_is_bounded_too(void **state)
     char chunk[1024 + 8];
 
     (void)state;
-    memset(chunk, 'x', sizeof(chunk));
-    memcpy(chunk, "400\r\n", 5);
-    memcpy(chunk + 5 + 1024, "\r\n", 3);
+    snprintf(chunk, sizeof(chunk), "400\r\n%01024d\r\n", 0);
     raw_open(&raw);
     raw_send(&raw, "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (size_t i = 0; i < SERVER_BODY_MAX_BYTES / 1024 + 1; i++)
@@ -336,8 +334,15 @@ static void a_client_that_waits_for_a_place_gets_the_first_that_is_free(void **s
 
 static void an_address_that_is_none_or_taken_is_refused(void **state)
 {
-    static const char *const bad[] = { "", "9464", "localhost", "127.0.0.1:", "127.0.0.1:x",
-                                       "127.0.0.1:65536", "127.0.0.1:-1", "::1:80", "[::1:80",
+    static const char *const bad[] = { "",
+                                       "9464",
+                                       "localhost",
+                                       "127.0.0.1:",
+                                       "127.0.0.1:x",
+                                       "127.0.0.1:65536",
+                                       "127.0.0.1:-1",
+                                       "::1:80",
+                                       "[::1:80",
                                        "127.0.0.1:80 " };
     struct err err;
     int other;

@@ -132,6 +132,23 @@ static void the_window_is_roomy_again_at_half(void **state)
     tracker_free(t);
 }
 
+static void a_record_behind_one_that_is_held_back_waits_too(void **state)
+{
+    struct tracker *t = tracker_at(0, NULL);
+    (void)state;
+
+    for (int64_t o = 0; o < WINDOW_OFFSETS; o++)
+        assert_int_equal(tracker_record(t, o), TRACKER_NEW);
+    assert_int_equal(tracker_record(t, WINDOW_OFFSETS), TRACKER_BEYOND);
+    for (int64_t o = 0; o < WINDOW_OFFSETS; o++)
+        tracker_done(t, o);
+    /* there is room now, but this one must not make the held one a skipped one */
+    assert_int_equal(tracker_record(t, WINDOW_OFFSETS + 1), TRACKER_BEYOND);
+    assert_int_equal(tracker_record(t, WINDOW_OFFSETS), TRACKER_NEW);
+    assert_int_equal(tracker_record(t, WINDOW_OFFSETS + 1), TRACKER_NEW);
+    tracker_free(t);
+}
+
 static void a_gap_wider_than_the_window_does_not_stop_the_partition(void **state)
 {
     const int64_t far = (int64_t)3000000000;
@@ -398,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_record_that_comes_again_is_not_new_again),
         cmocka_unit_test(a_full_window_holds_back_and_takes_the_record_later),
         cmocka_unit_test(the_window_is_roomy_again_at_half),
+        cmocka_unit_test(a_record_behind_one_that_is_held_back_waits_too),
         cmocka_unit_test(a_gap_wider_than_the_window_does_not_stop_the_partition),
         cmocka_unit_test(a_commit_reaches_to_the_highest_known_done_offset),
         cmocka_unit_test(the_base_takes_known_done_offsets_that_were_not_read_again),

@@ -1,0 +1,55 @@
+/* history GUID: every attempt of one content, in all campaigns, newest first. */
+#include "common/base/uuid.h"
+#include "common/ledger/db.h"
+#include "producer/output.h"
+#include "producer/verb.h"
+
+static const struct output_column columns[] = {
+    { "started_at", CELL_TEXT, false },  { "campaign_id", CELL_TEXT, true },
+    { "campaign", CELL_TEXT, false },    { "attempt", CELL_INT, false },
+    { "outcome", CELL_STATE, false },    { "code", CELL_INT, false },
+    { "build_s", CELL_NUM, false },      { "replica", CELL_TEXT, false },
+    { "task_id", CELL_TEXT, false },     { "adopted", CELL_INT, false },
+    { "error_class", CELL_TEXT, false }, { "error_message", CELL_TEXT, false },
+    { "request_id", CELL_TEXT, true },   { "attempt_id", CELL_TEXT, true },
+    { "bundle_id", CELL_TEXT, true },    { "worker", CELL_TEXT, true },
+    { "ended_at", CELL_TEXT, true },     { "charged", CELL_BOOL, true },
+    { "log_tail", CELL_JSON, true },
+};
+
+static const char SQL[] =
+    "select @rfc3339(a.intent_at), a.campaign_id, c.name, a.n, case when a.ended_at is null then"
+    "   'running' when a.code = 0 then 'succeeded' when not a.charged then 'not_started'"
+    "   else 'build_failed' end, a.code,"
+    " round(extract(epoch from coalesce(a.ended_at, now()) - a.intent_at), 3), a.replica,"
+    " a.task_id, a.adopted, a.error_class, a.error_message, a.request_id, a.attempt_id,"
+    " a.bundle_id, a.worker_id, @rfc3339(a.ended_at), a.charged, to_json(a.log_tail)"
+    " from @attempt a left join @campaign c on c.campaign_id = a.campaign_id"
+    " where a.content_guid = $1::uuid order by a.intent_at desc, a.n desc";
+
+static int run(struct call *c, struct err *err)
+{
+    const char *guid = c->options.positional[0];
+    struct db_reply *reply = NULL;
+    struct uuid parsed;
+    int rc = -1;
+
+    if (!uuid_parse(guid, &parsed))
+        return err_set(err, ERR_CONFIG, "history: \"%.80s\" is not a content guid", guid);
+    if (session_ledger(&c->session, err) == 0 &&
+        session_query(&c->session, SQL, 1, &guid, &reply, err) == 0)
+        rc = output_reply(&c->config, columns, sizeof(columns) / sizeof(columns[0]), reply, err);
+    db_reply_free(reply);
+    return rc;
+}
+
+const struct verb history_verb = {
+    .name = "history",
+    .operands = "GUID",
+    .help = "every attempt to build one content, in all campaigns",
+    .examples = { "4ffc819c-065c-420c-88eb-332db1133317",
+                  "4ffc819c-065c-420c-88eb-332db1133317 -o json" },
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};

@@ -1,0 +1,242 @@
+#include "worker/batch.h"
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/event/event.h"
+#include "worker/ask.h"
+#include "worker/meters.h"
+#include "worker/outgoing.h"
+#include "worker/worker.h"
+#include "worker/writes.h"
+
+#define COMMITTED_TIMEOUT_MS 10000
+#define COMMITTED_AGAIN_MS   500
+
+/* Moves what is pending and still owned into the batch; its offsets count as done from here on,
+ * since the map travels in the same transaction. */
+static void fill_messages(struct worker *w)
+{
+    struct results *r = w->results;
+    struct list_node *node = list_first(&r->pending);
+
+    while (node != NULL && r->batch.n < PUBLISH_BATCH_RESULTS) {
+        struct outgoing *out = list_entry(node, struct outgoing, node);
+
+        node = list_next(&r->pending, node);
+        if (out->part->owned && out->epoch == out->part->epoch &&
+            !tracker_holds(out->part->tracker, out->offset))
+            continue; /* adopted from beyond the window: it waits until the window gets there */
+        list_remove(&r->pending, &out->node);
+        if (!out->part->owned || out->epoch != out->part->epoch) {
+            outgoing_free(out);
+            continue;
+        }
+        tracker_done(out->part->tracker, out->offset);
+        r->messages[r->batch.n] = out->message;
+        list_push(&r->batch, &out->node);
+    }
+}
+
+static void fill_offsets(struct worker *w)
+{
+    struct results *r = w->results;
+
+    r->offsets_n = 0;
+    for (size_t i = 0; i < w->parts.n; i++) {
+        struct part *part = &w->parts.items[i];
+        struct kafka_offset *o = &r->offsets[r->offsets_n];
+
+        if (!part->owned || !tracker_dirty(part->tracker))
+            continue;
+        *o = (struct kafka_offset){ .topic = part->topic, .partition = part->partition };
+        o->offset = tracker_commit_text(part->tracker, r->maps[r->offsets_n]);
+        o->metadata = r->maps[r->offsets_n];
+        r->offset_parts[r->offsets_n++] = part;
+    }
+}
+
+void batch_send(void *arg)
+{
+    struct worker *w = arg;
+    struct results *r = w->results;
+    struct publish_batch batch;
+
+    if (!publisher_idle(r->publisher) || r->looking || r->batch.n > 0 || r->group == NULL)
+        return;
+    fill_messages(w);
+    fill_offsets(w);
+    if (r->batch.n == 0 && r->offsets_n == 0) {
+        r->success_ms = clock_boot_ms();
+        return;
+    }
+    batch = (struct publish_batch){ .messages = r->messages,
+                                    .messages_n = r->batch.n,
+                                    .offsets = r->offsets,
+                                    .offsets_n = r->offsets_n,
+                                    .group = r->group->group };
+    r->batch_group = group_ref_take(r->group);
+    publisher_send(r->publisher, &batch);
+}
+
+static void free_work_of(struct worker *w, const struct outgoing *out)
+{
+    struct work *work = works_find(&w->works, &out->request_id);
+
+    if (work != NULL && work->state == WORK_RESULT && work->req->part == out->part &&
+        work->req->offset == out->offset)
+        ask_forget(w, work, 0);
+}
+
+/* Results that are out, by the commit or by the committed map. */
+static void settle_out(struct worker *w, bool (*is_out)(const struct outgoing *out))
+{
+    struct results *r = w->results;
+    struct uuid marks[PUBLISH_BATCH_RESULTS];
+    size_t n = 0;
+    struct list again;
+
+    list_init(&again);
+    for (struct list_node *node = list_pop(&r->batch); node != NULL; node = list_pop(&r->batch)) {
+        struct outgoing *out = list_entry(node, struct outgoing, node);
+
+        if (!is_out(out)) {
+            list_push(&again, node);
+            continue;
+        }
+        meters_published(w, out->dead_letter ? "dead_letter" : "result", 1);
+        if (!out->dead_letter) {
+            marks[n++] = out->request_id;
+            free_work_of(w, out);
+        }
+        outgoing_free(out);
+    }
+    writes_mark(w, marks, n);
+    for (struct list_node *node = again.head.prev; again.n > 0; node = again.head.prev) {
+        list_remove(&again, node);
+        list_insert_after(&r->pending, &r->pending.head, node); /* oldest first again */
+    }
+}
+
+static bool all_out(const struct outgoing *out)
+{
+    (void)out;
+    return true;
+}
+
+static bool map_says_out(const struct outgoing *out)
+{
+    return out->out;
+}
+
+static void batch_settled(struct worker *w)
+{
+    struct results *r = w->results;
+    results_flushed_fn *done = r->flushed;
+
+    group_ref_drop(r->batch_group);
+    r->batch_group = NULL;
+    r->looking = false;
+    if (r->pending.n >= PUBLISH_BATCH_RESULTS || done != NULL)
+        batch_send(w);
+    if (done != NULL && r->batch.n == 0 && publisher_idle(r->publisher)) {
+        r->flushed = NULL;
+        event_timer_stop(r->flush_timer);
+        done(w);
+    }
+    ask_kick(w);
+}
+
+void batch_published(void *arg, enum publish_verdict verdict, const struct err *err)
+{
+    struct worker *w = arg;
+
+    if (verdict == PUBLISH_COMMITTED) {
+        w->results->success_ms = clock_boot_ms();
+        settle_out(w, all_out);
+        batch_settled(w);
+        return;
+    }
+    meters_publish_error(w, "unknown");
+    log_warn("results.commit_unknown", NULL,
+             "whether a batch of results was committed is looked up: %s", err->msg);
+    batch_look_up(w);
+}
+
+/* Which results of the batch does the committed map of this partition say are out? */
+static void judge_partition(struct worker *w, const struct kafka_offset *committed)
+{
+    struct part *part = parts_find(&w->parts, committed->topic, committed->partition);
+    struct tracker *seen = NULL;
+    struct err err;
+
+    if (part == NULL)
+        return;
+    if (committed->offset >= 0)
+        seen = tracker_new(committed->offset, committed->metadata, &err);
+    for (struct list_node *n = list_first(&w->results->batch); n != NULL;
+         n = list_next(&w->results->batch, n)) {
+        struct outgoing *out = list_entry(n, struct outgoing, node);
+
+        if (out->part == part)
+            out->out = seen != NULL && tracker_is_done(seen, out->offset);
+    }
+    if (part->owned)
+        tracker_mark_dirty(part->tracker);
+    tracker_free(seen);
+}
+
+static bool any_failed(const struct kafka_offset *offsets, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (offsets[i].failed)
+            return true;
+    return false;
+}
+
+static void on_committed(void *arg, const struct kafka_offset *offsets, size_t n,
+                         unsigned generation, const struct err *err)
+{
+    struct worker *w = arg;
+    struct results *r = w->results;
+
+    (void)generation; /* what is out is out, whoever owns the partition now */
+    if (err != NULL || any_failed(offsets, n)) {
+        event_timer_start(r->lookup_timer, COMMITTED_AGAIN_MS, 0);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        judge_partition(w, &offsets[i]);
+    settle_out(w, map_says_out);
+    batch_settled(w);
+}
+
+void batch_look_up(void *arg)
+{
+    struct worker *w = arg;
+    struct results *r = w->results;
+
+    r->looking = true;
+    if (r->offsets_n == 0) {
+        settle_out(w, map_says_out);
+        batch_settled(w);
+        return;
+    }
+    if (consumer_committed(w->consumer, r->offsets, r->offsets_n, COMMITTED_TIMEOUT_MS,
+                           on_committed, w) != 0)
+        event_timer_start(r->lookup_timer, COMMITTED_AGAIN_MS, 0);
+}
+
+void results_flush(struct worker *w, int64_t wait_ms, results_flushed_fn *done)
+{
+    struct results *r = w->results;
+
+    r->flushed = done;
+    batch_send(w);
+    if (publisher_idle(r->publisher) && !r->looking && r->batch.n == 0) {
+        r->flushed = NULL;
+        done(w);
+        return;
+    }
+    event_timer_start(r->flush_timer, wait_ms, 0);
+}
