@@ -40,9 +40,9 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { "at", CELL_TEXT, false },     { "act", CELL_TEXT, false },   { "target", CELL_TEXT, false },
-    { "actor", CELL_TEXT, false },  { "reason", CELL_TEXT, false }, { "details", CELL_JSON, false },
-    { "act_id", CELL_INT, true },
+    { .name = "at", .type = CELL_TEXT },     { .name = "act", .type = CELL_TEXT },   { .name = "target", .type = CELL_TEXT },
+    { .name = "actor", .type = CELL_TEXT },  { .name = "reason", .type = CELL_TEXT }, { .name = "details", .type = CELL_JSON },
+    { .name = "act_id", .type = CELL_INT, .extra = true },
 };
 
 static int run(struct call *c, struct err *err)

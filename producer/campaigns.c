@@ -50,15 +50,15 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { "campaign_id", CELL_TEXT, false }, { "name", CELL_TEXT, false },
-    { "state", CELL_STATE, false },      { "selected", CELL_INT, false },
-    { "ended", CELL_INT, false },        { "failed", CELL_INT, false },
-    { "actor", CELL_TEXT, false },       { "created_at", CELL_TEXT, false },
-    { "ended_at", CELL_TEXT, false },    { "reason", CELL_TEXT, true },
-    { "lane", CELL_TEXT, true },         { "left_out", CELL_INT, true },
-    { "published", CELL_INT, true },     { "results", CELL_INT, true },
-    { "external", CELL_BOOL, true },     { "state_reason", CELL_TEXT, true },
-    { "parent", CELL_TEXT, true },
+    { .name = "campaign_id", .type = CELL_TEXT }, { .name = "name", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },      { .name = "selected", .type = CELL_INT },
+    { .name = "ended", .type = CELL_INT },        { .name = "failed", .type = CELL_INT },
+    { .name = "actor", .type = CELL_TEXT },       { .name = "created_at", .type = CELL_TEXT },
+    { .name = "ended_at", .type = CELL_TEXT },    { .name = "reason", .type = CELL_TEXT, .extra = true },
+    { .name = "lane", .type = CELL_TEXT, .extra = true },         { .name = "left_out", .type = CELL_INT, .extra = true },
+    { .name = "published", .type = CELL_INT, .extra = true },     { .name = "results", .type = CELL_INT, .extra = true },
+    { .name = "external", .type = CELL_BOOL, .extra = true },     { .name = "state_reason", .type = CELL_TEXT, .extra = true },
+    { .name = "parent", .type = CELL_TEXT, .extra = true },
 };
 
 static const char SQL[] =

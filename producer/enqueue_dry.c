@@ -158,9 +158,9 @@ static int print_object(const struct dry *d, struct err *err)
 static int print_table(const struct dry *d, struct err *err)
 {
     static const struct output_column columns[] = {
-        { "kind", CELL_TEXT, false },
-        { "name", CELL_TEXT, false },
-        { "items", CELL_INT, false },
+        { .name = "kind", .type = CELL_TEXT },
+        { .name = "name", .type = CELL_TEXT },
+        { .name = "items", .type = CELL_INT },
     };
     const struct enqueue *e = d->e;
 

@@ -5,16 +5,16 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { "started_at", CELL_TEXT, false },  { "campaign_id", CELL_TEXT, true },
-    { "campaign", CELL_TEXT, false },    { "attempt", CELL_INT, false },
-    { "outcome", CELL_STATE, false },    { "code", CELL_INT, false },
-    { "build_s", CELL_NUM, false },      { "replica", CELL_TEXT, false },
-    { "task_id", CELL_TEXT, false },     { "adopted", CELL_INT, false },
-    { "error_class", CELL_TEXT, false }, { "error_message", CELL_TEXT, false },
-    { "request_id", CELL_TEXT, true },   { "attempt_id", CELL_TEXT, true },
-    { "bundle_id", CELL_TEXT, true },    { "worker", CELL_TEXT, true },
-    { "ended_at", CELL_TEXT, true },     { "charged", CELL_BOOL, true },
-    { "log_tail", CELL_JSON, true },
+    { .name = "started_at", .type = CELL_TEXT },  { .name = "campaign_id", .type = CELL_TEXT, .extra = true },
+    { .name = "campaign", .type = CELL_TEXT },    { .name = "attempt", .type = CELL_INT },
+    { .name = "outcome", .type = CELL_STATE },    { .name = "code", .type = CELL_INT },
+    { .name = "build_s", .type = CELL_NUM },      { .name = "replica", .type = CELL_TEXT },
+    { .name = "task_id", .type = CELL_TEXT },     { .name = "adopted", .type = CELL_INT },
+    { .name = "error_class", .type = CELL_TEXT }, { .name = "error_message", .type = CELL_TEXT },
+    { .name = "request_id", .type = CELL_TEXT, .extra = true },   { .name = "attempt_id", .type = CELL_TEXT, .extra = true },
+    { .name = "bundle_id", .type = CELL_TEXT, .extra = true },    { .name = "worker", .type = CELL_TEXT, .extra = true },
+    { .name = "ended_at", .type = CELL_TEXT, .extra = true },     { .name = "charged", .type = CELL_BOOL, .extra = true },
+    { .name = "log_tail", .type = CELL_JSON, .extra = true },
 };
 
 static const char SQL[] =

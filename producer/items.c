@@ -51,20 +51,20 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { "rank", CELL_INT, false },         { "content_guid", CELL_TEXT, false },
-    { "title", CELL_TEXT, false },       { "app_mode", CELL_TEXT, false },
-    { "state", CELL_STATE, false },      { "attempts", CELL_INT, false },
-    { "replica", CELL_TEXT, false },     { "build_s", CELL_NUM, false },
-    { "access_verdict", CELL_TEXT, false }, { "error_class", CELL_TEXT, false },
-    { "error_message", CELL_TEXT, false }, { "request_id", CELL_TEXT, true },
-    { "bundle_id", CELL_TEXT, true },    { "bundle_built", CELL_TEXT, true },
-    { "owner_username", CELL_TEXT, true }, { "r_version", CELL_TEXT, true },
-    { "py_version", CELL_TEXT, true },   { "image_name", CELL_TEXT, true },
-    { "access_type", CELL_TEXT, true },  { "access_paths", CELL_JSON, true },
-    { "groups", CELL_JSON, true },       { "lane", CELL_TEXT, true },
-    { "requested_at", CELL_TEXT, true }, { "due", CELL_TEXT, true },
-    { "ended_at", CELL_TEXT, true },     { "published_at", CELL_TEXT, true },
-    { "task_id", CELL_TEXT, true },
+    { .name = "rank", .type = CELL_INT },         { .name = "content_guid", .type = CELL_TEXT },
+    { .name = "title", .type = CELL_TEXT },       { .name = "app_mode", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },      { .name = "attempts", .type = CELL_INT },
+    { .name = "replica", .type = CELL_TEXT },     { .name = "build_s", .type = CELL_NUM },
+    { .name = "access_verdict", .type = CELL_TEXT }, { .name = "error_class", .type = CELL_TEXT },
+    { .name = "error_message", .type = CELL_TEXT }, { .name = "request_id", .type = CELL_TEXT, .extra = true },
+    { .name = "bundle_id", .type = CELL_TEXT, .extra = true },    { .name = "bundle_built", .type = CELL_TEXT, .extra = true },
+    { .name = "owner_username", .type = CELL_TEXT, .extra = true }, { .name = "r_version", .type = CELL_TEXT, .extra = true },
+    { .name = "py_version", .type = CELL_TEXT, .extra = true },   { .name = "image_name", .type = CELL_TEXT, .extra = true },
+    { .name = "access_type", .type = CELL_TEXT, .extra = true },  { .name = "access_paths", .type = CELL_JSON, .extra = true },
+    { .name = "groups", .type = CELL_JSON, .extra = true },       { .name = "lane", .type = CELL_TEXT, .extra = true },
+    { .name = "requested_at", .type = CELL_TEXT, .extra = true }, { .name = "due", .type = CELL_TEXT, .extra = true },
+    { .name = "ended_at", .type = CELL_TEXT, .extra = true },     { .name = "published_at", .type = CELL_TEXT, .extra = true },
+    { .name = "task_id", .type = CELL_TEXT, .extra = true },
 };
 
 static const char SQL[] =
@@ -79,7 +79,7 @@ static const char SQL[] =
     " where i.campaign_id = $1::uuid and (cardinality($2::text[]) = 0 or i.state = any($2::text[]))"
     " and (cardinality($3::text[]) = 0 or i.error_class = any($3::text[])"
     "   or split_part(i.error_class, '.', 1) = any($3::text[]))"
-    " and (cardinality($4::text[]) = 0 or i.content_guid::text = any(lower($4)::text[]))"
+    " and (cardinality($4::text[]) = 0 or i.content_guid::text = any(lower($4::text[]::text)::text[]))"
     " order by i.rank limit $5::bigint";
 
 static int print(struct call *c, const char *id, struct err *err)

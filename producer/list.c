@@ -5,13 +5,13 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { "guid", CELL_TEXT, false },          { "title", CELL_TEXT, false },
-    { "app_mode", CELL_TEXT, false },      { "r_version", CELL_TEXT, false },
-    { "py_version", CELL_TEXT, false },    { "image_name", CELL_TEXT, false },
-    { "owner_username", CELL_TEXT, false }, { "bundle_id", CELL_TEXT, false },
-    { "name", CELL_TEXT, true },           { "owner_guid", CELL_TEXT, true },
-    { "access_type", CELL_TEXT, true },    { "quarto_version", CELL_TEXT, true },
-    { "locked", CELL_BOOL, true },         { "access_paths", CELL_JSON, true },
+    { .name = "guid", .type = CELL_TEXT },          { .name = "title", .type = CELL_TEXT },
+    { .name = "app_mode", .type = CELL_TEXT },      { .name = "r_version", .type = CELL_TEXT },
+    { .name = "py_version", .type = CELL_TEXT },    { .name = "image_name", .type = CELL_TEXT },
+    { .name = "owner_username", .type = CELL_TEXT }, { .name = "bundle_id", .type = CELL_TEXT },
+    { .name = "name", .type = CELL_TEXT, .extra = true },           { .name = "owner_guid", .type = CELL_TEXT, .extra = true },
+    { .name = "access_type", .type = CELL_TEXT, .extra = true },    { .name = "quarto_version", .type = CELL_TEXT, .extra = true },
+    { .name = "locked", .type = CELL_BOOL, .extra = true },         { .name = "access_paths", .type = CELL_JSON, .extra = true },
 };
 #define COLUMNS_N (sizeof(columns) / sizeof(columns[0]))
 

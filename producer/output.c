@@ -267,7 +267,7 @@ int output_object(const struct producer_config *c, const struct output_field *fi
         return 0;
     }
     for (size_t i = 0; i < n && i < OUTPUT_COLUMNS_MAX; i++) {
-        columns[i] = (struct output_column){ fields[i].name, fields[i].type, false };
+        columns[i] = (struct output_column){ .name = fields[i].name, .type = fields[i].type };
         cells[i] = fields[i].text;
     }
     if (c->output == OUTPUT_JSON)

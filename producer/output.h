@@ -24,6 +24,7 @@ struct output_column {
     const char *name; /* in JSON, CSV and --columns; a table shows it in capitals */
     enum cell_type type;
     bool extra; /* in a table only if --columns names it */
+    int width;  /* least width in a table, where rows are shown before all are known */
 };
 
 struct output;

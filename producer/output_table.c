@@ -52,6 +52,8 @@ static void measure(const struct output *o, int widths[OUTPUT_COLUMNS_MAX])
 {
     for (size_t i = 0; i < o->shown_n; i++) {
         widths[i] = (int)strlen(column(o, i)->name);
+        if (widths[i] < column(o, i)->width)
+            widths[i] = column(o, i)->width;
         for (size_t r = 0; r < o->rows_n; r++) {
             int width = cell_width(o->rows[r][i]);
 

@@ -4,11 +4,11 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { "name", CELL_TEXT, false },      { "state", CELL_STATE, false },
-    { "in_flight", CELL_INT, false },  { "limit_now", CELL_INT, false },
-    { "max_inflight", CELL_INT, false }, { "start_rate", CELL_NUM, false },
-    { "url", CELL_TEXT, false },       { "set_by", CELL_TEXT, true },
-    { "seen_s", CELL_NUM, true },
+    { .name = "name", .type = CELL_TEXT },      { .name = "state", .type = CELL_STATE },
+    { .name = "in_flight", .type = CELL_INT },  { .name = "limit_now", .type = CELL_INT },
+    { .name = "max_inflight", .type = CELL_INT }, { .name = "start_rate", .type = CELL_NUM },
+    { .name = "url", .type = CELL_TEXT },       { .name = "set_by", .type = CELL_TEXT, .extra = true },
+    { .name = "seen_s", .type = CELL_NUM, .extra = true },
 };
 
 static const char SQL[] =

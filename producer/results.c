@@ -49,12 +49,12 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { "finished_at", CELL_TEXT, false }, { "outcome", CELL_STATE, false },
-    { "content_guid", CELL_TEXT, false }, { "title", CELL_TEXT, false },
-    { "attempt", CELL_INT, false },      { "build_s", CELL_NUM, false },
-    { "replica", CELL_TEXT, false },     { "error_class", CELL_TEXT, false },
-    { "campaign_id", CELL_TEXT, true },  { "request_id", CELL_TEXT, true },
-    { "partition", CELL_INT, true },     { "offset", CELL_INT, true },
+    { .name = "finished_at", .type = CELL_TEXT, .width = 24 }, { .name = "outcome", .type = CELL_STATE, .width = 13 },
+    { .name = "content_guid", .type = CELL_TEXT, .width = 36 }, { .name = "title", .type = CELL_TEXT, .width = 24 },
+    { .name = "attempt", .type = CELL_INT },      { .name = "build_s", .type = CELL_NUM },
+    { .name = "replica", .type = CELL_TEXT },     { .name = "error_class", .type = CELL_TEXT },
+    { .name = "campaign_id", .type = CELL_TEXT, .extra = true },  { .name = "request_id", .type = CELL_TEXT, .extra = true },
+    { .name = "partition", .type = CELL_INT, .extra = true },     { .name = "offset", .type = CELL_INT, .extra = true },
 };
 
 struct tail {

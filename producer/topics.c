@@ -128,8 +128,8 @@ static int look(struct call *c, struct plan *p, struct err *err)
 /* ---- telling ---- */
 
 static const struct output_column columns[] = {
-    { "topic", CELL_TEXT, false },  { "setting", CELL_TEXT, false }, { "is", CELL_TEXT, false },
-    { "wanted", CELL_TEXT, false }, { "action", CELL_TEXT, false },
+    { .name = "topic", .type = CELL_TEXT },  { .name = "setting", .type = CELL_TEXT }, { .name = "is", .type = CELL_TEXT },
+    { .name = "wanted", .type = CELL_TEXT }, { .name = "action", .type = CELL_TEXT },
 };
 
 static void tell(struct plan *p, const char *topic, const struct topic_setting_state *setting,

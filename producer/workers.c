@@ -7,11 +7,11 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { "worker_id", CELL_TEXT, false }, { "state", CELL_STATE, false },
-    { "in_flight", CELL_INT, false },  { "waiting", CELL_INT, false },
-    { "partitions", CELL_INT, false }, { "version", CELL_TEXT, false },
-    { "started_at", CELL_TEXT, false }, { "last_seen_s", CELL_NUM, false },
-    { "listens", CELL_BOOL, true },
+    { .name = "worker_id", .type = CELL_TEXT }, { .name = "state", .type = CELL_STATE },
+    { .name = "in_flight", .type = CELL_INT },  { .name = "waiting", .type = CELL_INT },
+    { .name = "partitions", .type = CELL_INT }, { .name = "version", .type = CELL_TEXT },
+    { .name = "started_at", .type = CELL_TEXT }, { .name = "last_seen_s", .type = CELL_NUM },
+    { .name = "listens", .type = CELL_BOOL, .extra = true },
 };
 
 /* One that has not been heard of for long is dead, whatever it said last. */

@@ -149,6 +149,7 @@ static int start_reading(struct reader *r, const struct kafka_props *props, enum
     if (r->client == NULL)
         return -1;
     rd_kafka_poll_set_consumer(r->client->rk);
+    client_warm(r->client, r->topic, left_ms(deadline_ms)); /* else a timer finds the leaders */
     if (start == READER_END && start_at_end(r, deadline_ms, err) != 0)
         return -1;
     return assign(r, start, err);

@@ -16,6 +16,7 @@ struct txn {
     bool initialised;          /* init_transactions was accepted; asking twice is an error */
     rd_kafka_topic_t **topics; /* held, so that the library keeps their leaders fresh */
     size_t topics_n;
+    bool offsets_missing;      /* sending them has failed in this transaction, so far */
     int undelivered;           /* messages of this transaction that failed ... */
     struct err delivery;       /* ... and the first one's reason */
 };
@@ -166,6 +167,7 @@ enum txn_result txn_begin(struct txn *t, struct err *err)
     if (is_fatal(t, err))
         return TXN_FATAL;
     t->undelivered = 0;
+    t->offsets_missing = false;
     return judge(t, rd_kafka_begin_transaction(t->client->rk), "beginning a transaction", err);
 }
 
@@ -198,6 +200,7 @@ enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offse
         return TXN_FATAL;
     if (n == 0)
         return TXN_OK;
+    t->offsets_missing = true;
     if (group == NULL) {
         err_set(err, ERR_REFUSED, "not a member of the group: offsets are not sent");
         return TXN_ABORT;
@@ -211,6 +214,7 @@ enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offse
                    rd_kafka_send_offsets_to_transaction(t->client->rk, list, group->metadata,
                                                         timeout_ms),
                    "sending offsets", err);
+    t->offsets_missing = result != TXN_OK;
     rd_kafka_topic_partition_list_destroy(list);
     return result;
 }
@@ -219,6 +223,10 @@ enum txn_result txn_commit(struct txn *t, struct err *err)
 {
     if (is_fatal(t, err))
         return TXN_FATAL;
+    if (t->offsets_missing) {
+        err_set(err, ERR_INTERNAL, "commit: the offsets were not sent, so the results must not go out");
+        return TXN_ABORT;
+    }
     return judge(t, rd_kafka_commit_transaction(t->client->rk, TXN_TIME_LEFT), "commit", err);
 }
 

@@ -52,6 +52,7 @@ enum txn_result txn_produce(struct txn *t, const struct txn_message *message, st
  * member) is ABORT: offsets without a member id would pass the broker unchecked. */
 enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offsets, size_t n,
                                  const struct kafka_group *group, int timeout_ms, struct err *err);
+/* ABORT when offsets were to be sent and that did not end with OK: results never go out alone. */
 enum txn_result txn_commit(struct txn *t, struct err *err);
 enum txn_result txn_abort(struct txn *t, struct err *err);
 /* Does any broker answer a metadata request now? From any thread; for the 120 s rule. */

@@ -116,7 +116,9 @@ void http_call_clear(struct http_call *call)
 {
     CURL *easy = call->easy;
 
-    curl_easy_reset(easy); /* first: it points to the lists */
+    /* A reset leaves the pointer to a list that no transfer has read yet (7.88): it must go first. */
+    curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
+    curl_easy_reset(easy);
     curl_slist_free_all(call->headers);
     curl_slist_free_all(call->places);
     http_reply_free(call->reply);

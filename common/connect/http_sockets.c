@@ -8,10 +8,17 @@
 #include "common/event/event.h"
 
 #define TABLE_FIRST 64 /* file descriptors; doubled from there */
+#define KICK_MS     10 /* short against a connection, and seldom enough when all of them fail */
 
-/* One watcher for the life of a socket. libcurl drops its interest after each answer and takes it
- * up with the next request; leaving and entering epoll each time would be most of the system calls.
- * So the watcher stays armed, until something happens that nobody wanted: the server closed. */
+/* One watcher for the life of a connection. libcurl drops its interest after each answer and takes
+ * it up with the next request; leaving and entering epoll each time would be most of the system
+ * calls. So the watcher stays armed for reading, until something comes that nobody wanted: the
+ * server's close.
+ *
+ * Not while a connection is being made: libcurl 7.88 closes a socket that never got connected with
+ * a plain close(), and says so afterwards or, when the number is in use again for the next address,
+ * not at all. libuv aborts over a closed file descriptor. Such a socket is watched for writing
+ * alone. */
 struct watched {
     struct sockets *m;
     struct event_fd *fd_watcher;
@@ -31,9 +38,13 @@ struct sockets {
      * a pointer that was freed (curl#14976). */
     struct watched **table;
     size_t table_n;
-    size_t n;       /* transfers */
-    bool added;     /* some of them since the last turn */
-    unsigned depth; /* of calls into libcurl */
+    size_t n;   /* transfers */
+    bool added; /* some of them since the last turn */
+    /* libcurl 7.88 forgets a transfer whose connection failed and that has another address to try:
+     * it has no socket then, and no time. So all of them get a turn when there was such a gap. */
+    struct event_timer *kick;
+    size_t gaps_n, ended_n; /* connections given up, transfers ended, in this call */
+    unsigned depth;         /* of calls into libcurl */
     bool reaping;
     bool dying; /* sockets_free came from inside ended() */
 };
@@ -52,25 +63,54 @@ static void reap(struct sockets *m)
 
         if (msg->msg != CURLMSG_DONE)
             continue;
+        m->ended_n++;
         sockets_remove(m, easy); /* msg dies here */
         m->ended(m->arg, easy, (int)result);
     }
     m->reaping = false;
 }
 
+static void act_begin(struct sockets *m)
+{
+    m->depth++;
+    m->gaps_n = m->ended_n = 0;
+}
+
 /* Reaps always: what ends by time-out may be the last there is (curl's own example forgets it).
  * m may be gone when this returns. */
-static void act(struct sockets *m, curl_socket_t fd, int what)
+static void act_end(struct sockets *m)
 {
-    int running;
+    size_t gaps_n = m->gaps_n;
 
-    m->depth++;
-    curl_multi_socket_action(m->multi, fd, what, &running);
     m->depth--;
     reap(m);
     if (m->dying)
         sockets_free(m);
+    else if (gaps_n > m->ended_n && !event_timer_active(m->kick))
+        event_timer_start(m->kick, KICK_MS, 0);
 }
+
+static void act(struct sockets *m, curl_socket_t fd, int what)
+{
+    int running;
+
+    act_begin(m);
+    curl_multi_socket_action(m->multi, fd, what, &running);
+    act_end(m);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* there is no other way to wake one */
+static void on_kick(void *arg)
+{
+    struct sockets *m = arg;
+    int running;
+
+    act_begin(m);
+    curl_multi_socket_all(m->multi, &running);
+    act_end(m);
+}
+#pragma GCC diagnostic pop
 
 bool sockets_busy(const struct sockets *m)
 {
@@ -147,7 +187,7 @@ static struct watched *watched_new(struct sockets *m, int fd, bool ours)
 {
     struct watched *w;
 
-    watched_free(watched_find(m, fd)); /* closed untold: the number is in use again */
+    watched_free(watched_find(m, fd));
     w = table_reaches(m, fd) ? calloc(1, sizeof(*w)) : NULL;
     if (w == NULL)
         return NULL;
@@ -190,10 +230,14 @@ static void watched_want(struct watched *w, unsigned want)
 static void watched_leave(struct watched *w)
 {
     w->want = 0;
-    if (!w->ours)
+    if (!w->ours) {
         watched_free(w);
-    else if ((w->armed & EVENT_WRITE) != 0) /* would be ready at once, and for ever */
-        arm(w, EVENT_READ);
+    } else if ((w->armed & EVENT_WRITE) != 0) { /* it may be closed */
+        event_fd_stop(w->fd_watcher);
+        w->fd_watcher = NULL;
+        w->armed = 0;
+        w->m->gaps_n++;
+    }
 }
 
 /* Never -1, which would end every transfer: one that cannot be watched ends by its time-out. */
@@ -217,17 +261,26 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
     return 0;
 }
 
+/* An entry that is there is of a socket that libcurl closed untold. It still counts on what it
+ * wanted from that number, and will not say it again. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct sockets *m = arg;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    struct watched *w = watched_find(m, fd);
+    unsigned want = w == NULL ? 0 : w->want;
 
     (void)purpose;
-    if (fd >= 0 && watched_new(m, fd, true) == NULL) {
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    w = watched_new(m, fd, true);
+    if (w == NULL) {
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    if (want != 0)
+        watched_want(w, want);
+    return fd;
 }
 
 /* The watcher dies first: libuv aborts over a closed file descriptor (libuv#1495). */
@@ -280,8 +333,9 @@ struct sockets *sockets_new(struct event_loop *loop, size_t connections_max,
     }
     *m = (struct sockets){ .loop = loop, .ended = ended, .arg = arg };
     m->timer = event_timer_new(loop, on_timer, m);
+    m->kick = event_timer_new(loop, on_kick, m);
     m->multi = curl_multi_init();
-    if (m->timer == NULL || m->multi == NULL ||
+    if (m->timer == NULL || m->kick == NULL || m->multi == NULL ||
         curl_multi_setopt(m->multi, CURLMOPT_MAXCONNECTS, cached) != CURLM_OK ||
         curl_multi_setopt(m->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted) != CURLM_OK ||
         curl_multi_setopt(m->multi, CURLMOPT_TIMERDATA, m) != CURLM_OK ||
@@ -306,6 +360,7 @@ void sockets_free(struct sockets *m)
         watched_free(m->table[i]);
     free(m->table);
     event_timer_free(m->timer);
+    event_timer_free(m->kick);
     free(m);
     curl_global_cleanup(); /* counted: librdkafka may have set it up, too */
 }

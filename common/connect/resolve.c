@@ -1,11 +1,8 @@
 #include "common/connect/resolve.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <uthash.h>
 
 #include "common/base/list.h"
@@ -33,8 +30,11 @@ struct resolver {
     size_t running_n;          /* helper threads in use */
     struct list waiting;       /* queries, the oldest first */
     struct list ready;         /* queries that can be told */
+    struct list told;          /* freed at the end of the round */
     struct event_timer *turn;  /* tells the ready ones, when no look-up has just ended */
     struct event_timer *bound; /* the oldest waiting query has waited long enough */
+    bool telling;
+    bool dying; /* resolver_free came from inside a resolver_fn */
 };
 
 struct resolver_query {
@@ -58,55 +58,6 @@ struct job {
     struct err err;
     int rc;
 };
-
-/* ---- the system's resolver ---- */
-
-static void found_add(struct resolver_found *found, const struct sockaddr *sa)
-{
-    const void *raw = sa->sa_family == AF_INET
-                          ? (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr
-                          : &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-    char text[RESOLVE_ADDRESS_BYTES];
-
-    if (found->n == RESOLVE_ADDRESSES_MAX ||
-        inet_ntop(sa->sa_family, raw, text, sizeof(text)) == NULL)
-        return;
-    for (size_t i = 0; i < found->n; i++)
-        if (strcmp(found->address[i], text) == 0)
-            return;
-    str_copy(found->address[found->n++], RESOLVE_ADDRESS_BYTES, text);
-}
-
-static int ask_system(const char *host, struct resolver_found *ret, struct err *err)
-{
-    const struct addrinfo hints = { .ai_family = AF_UNSPEC,
-                                    .ai_socktype = SOCK_STREAM,
-                                    .ai_flags = AI_ADDRCONFIG };
-    struct addrinfo *all = NULL;
-    int rc = getaddrinfo(host, NULL, &hints, &all);
-
-    if (rc == EAI_NONAME || rc == EAI_NODATA)
-        return 0;
-    if (rc != 0)
-        return err_set(err, ERR_UNREACHABLE, "cannot look up %s: %s", host, gai_strerror(rc));
-    for (const struct addrinfo *a = all; a != NULL; a = a->ai_next)
-        if (a->ai_family == AF_INET || a->ai_family == AF_INET6)
-            found_add(ret, a->ai_addr);
-    freeaddrinfo(all);
-    return 0;
-}
-
-bool resolver_is_name(const char *host)
-{
-    unsigned char raw[sizeof(struct in6_addr)];
-    size_t len = strlen(host);
-
-    if (host[0] == '[' || strchr(host, ':') != NULL || inet_pton(AF_INET, host, raw) == 1)
-        return false;
-    if (len > 0 && host[len - 1] == '.')
-        len--;
-    return !(len == 9 && strncasecmp(host, "localhost", len) == 0);
-}
 
 /* ---- hosts ---- */
 
@@ -209,6 +160,17 @@ static void query_free(struct resolver_query *q)
     free(q);
 }
 
+static void queries_free(struct list *queries)
+{
+    struct list_node *next;
+
+    for (struct list_node *node = list_first(queries); node != NULL; node = next) {
+        next = list_next(queries, node);
+        free(list_entry(node, struct resolver_query, node));
+    }
+    list_init(queries);
+}
+
 static void query_tell(struct resolver_query *q)
 {
     int64_t now_ms = event_now_ms(q->r->loop);
@@ -222,17 +184,24 @@ static void query_tell(struct resolver_query *q)
     if (q->failed && answer.age_ms >= RESOLVE_STALE_MS)
         answer.n = 0;
     q->fn(q->arg, &answer, q->failed ? &err : NULL);
-    query_free(q);
+    q->host->queries_n--;
+    query_move(q, &q->r->told);
 }
 
+/* r may be gone when this returns. */
 static void on_turn(void *arg)
 {
     struct resolver *r = arg;
     struct list_node *node;
 
+    r->telling = true;
     for (size_t n = r->ready.n; n > 0 && (node = list_first(&r->ready)) != NULL; n--)
         query_tell(list_entry(node, struct resolver_query, node));
-    if (r->ready.n > 0)
+    r->telling = false;
+    queries_free(&r->told);
+    if (r->dying)
+        resolver_free(r);
+    else if (r->ready.n > 0)
         event_timer_start(r->turn, 0, 0);
 }
 
@@ -440,10 +409,11 @@ struct resolver *resolver_new(struct event_loop *loop, resolver_ask_fn *ask)
     if (r == NULL)
         return NULL;
     r->loop = loop;
-    r->ask = ask == NULL ? ask_system : ask;
+    r->ask = ask == NULL ? resolver_ask_system : ask;
     list_init(&r->queue);
     list_init(&r->waiting);
     list_init(&r->ready);
+    list_init(&r->told);
     r->turn = event_timer_new(loop, on_turn, r);
     r->bound = event_timer_new(loop, on_bound, r);
     if (r->turn == NULL || r->bound == NULL) {
@@ -455,16 +425,6 @@ struct resolver *resolver_new(struct event_loop *loop, resolver_ask_fn *ask)
     return r;
 }
 
-static void queries_free(struct list *queries)
-{
-    struct list_node *next;
-
-    for (struct list_node *node = list_first(queries); node != NULL; node = next) {
-        next = list_next(queries, node);
-        free(list_entry(node, struct resolver_query, node));
-    }
-}
-
 void resolver_free(struct resolver *r)
 {
     struct host *host, *next;
@@ -473,6 +433,10 @@ void resolver_free(struct resolver *r)
         return;
     queries_free(&r->waiting);
     queries_free(&r->ready);
+    if (r->telling) {
+        r->dying = true;
+        return;
+    }
     host = r->hosts;
     HASH_CLEAR(hh, r->hosts); /* the table; its members are still chained */
     for (; host != NULL; host = next) {

@@ -46,6 +46,7 @@ typedef void resolver_fn(void *arg, const struct resolver_answer *answer, const 
 /* Asks the system, on a helper thread. 0, also when the name does not exist; -1: no answer. */
 typedef int resolver_ask_fn(const char *host, struct resolver_found *ret, struct err *err);
 
+resolver_ask_fn resolver_ask_system;     /* getaddrinfo */
 bool resolver_is_name(const char *host); /* false: an address, or localhost, known to everyone */
 
 struct resolver *resolver_new(struct event_loop *loop,

@@ -1,7 +1,8 @@
 /* The event loop: file descriptors, timers, wake-ups from other threads, signals, helper threads.
  * A thin cover of libuv, so that no other header needs it. Single threaded but for
- * event_wake_signal. Callbacks run from event_loop_run only, never from inside a start or stop
- * call. */
+ * event_wake_signal. Callbacks run from event_loop_run and event_loop_run_until only, neither of
+ * which may be called from a callback; never from inside a start or stop call, and not after stop
+ * or free, which a callback may call on itself. */
 #ifndef COMMON_EVENT_EVENT_H
 #define COMMON_EVENT_EVENT_H
 
@@ -24,13 +25,17 @@ typedef void event_fn(void *arg);
 struct event_loop *event_loop_new(void);       /* NULL: no memory */
 void event_loop_run(struct event_loop *loop);  /* until event_loop_stop */
 void event_loop_stop(struct event_loop *loop); /* from a callback; run returns after this turn */
-/* Runs until *flag is true or deadline_ms (event_now_ms clock) has passed; true: flag is set. For
- * command-line verbs and tests that wait for one thing. */
+/* Runs until *flag is true, deadline_ms (event_now_ms clock) has passed, or event_loop_stop; true:
+ * flag is set. For command-line verbs and tests that wait for one thing. */
 bool event_loop_run_until(struct event_loop *loop, const bool *flag, int64_t deadline_ms);
-void event_loop_free(struct event_loop *loop); /* after everything on it was freed */
+/* After everything on it was freed. Waits for event_work that is under way, whose done then runs.
+ */
+void event_loop_free(struct event_loop *loop);
 int64_t event_now_ms(struct event_loop *loop); /* clock_boot_ms, asked anew */
 
-/* Watches fd, which stays the caller's. stop frees at once; close the fd only after stop. */
+/* Watches fd, which stays the caller's and becomes non-blocking. stop frees at once; close the fd
+ * only after stop. An error is reported together with the interest, again and again like any other
+ * state. NULL: no memory, or an fd that cannot be watched (a plain file). */
 struct event_fd *event_fd_start(struct event_loop *loop, int fd, unsigned interest, event_fd_fn *fn,
                                 void *arg);
 void event_fd_update(struct event_fd *w, unsigned interest); /* 0: watch nothing, keep the handle */

@@ -96,8 +96,8 @@ static void deliver(struct db *db, struct db_unit *unit)
            f != NULL ? f->sqlstate : "");
     if (db->alert != NULL)
         *db->alert = true;
-    if (unit->take != NULL && f == NULL) {
-        *unit->take = unit->reply;
+    if (unit->hand_over && f == NULL) {
+        db->handed = unit->reply;
         unit->reply = NULL;
     }
     db_keep_or_free(unit);

@@ -10,7 +10,7 @@ void db_keep_or_free(struct db_unit *unit)
     }
     unit->delivered = true;
     unit->fn = NULL;
-    unit->take = NULL;
+    unit->hand_over = false;
     db_reply_free(unit->reply);
     unit->reply = NULL;
 }

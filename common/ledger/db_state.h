@@ -76,7 +76,8 @@ struct db {
     unsigned turn; /* > 0: inside a turn */
     bool freed;    /* by a callback: the turn's end frees */
     bool tell_up, tell_down;
-    bool *alert; /* of db_run or db_wait_up: set when something has changed */
+    struct db_reply *handed; /* to db_run */
+    bool *alert;             /* of db_run or db_wait_up: set when something has changed */
 };
 
 void db_enter(struct db *db, enum db_state state); /* the only one to write the state */

@@ -195,12 +195,11 @@ size_t db_unit_most_params(const struct db_unit *unit)
 
 void db_unit_fail(struct db_unit *unit, const struct db_failure *failure)
 {
-    struct db_failure *copy;
-
     if (unit->failure != NULL)
         return;
-    copy = malloc(sizeof(*copy));
-    if (copy != NULL)
-        *copy = *failure;
-    unit->failure = copy != NULL ? copy : &no_memory;
+    unit->failure = malloc(sizeof(*unit->failure));
+    if (unit->failure != NULL)
+        *unit->failure = *failure;
+    else
+        unit->failure = &no_memory;
 }

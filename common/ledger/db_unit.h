@@ -49,7 +49,7 @@ struct db_unit {
     struct db_failure *failure; /* NULL: none */
     db_done_fn *fn;             /* NULL: nobody waits */
     void *arg;
-    struct db_reply **take; /* where the reply goes after fn; NULL: it is freed */
+    bool hand_over; /* the reply goes to db->handed after fn, and is not freed */
     int64_t committed_ms;
 };
 

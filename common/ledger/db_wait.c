@@ -13,7 +13,7 @@ static void on_done(void *arg, const struct db_reply *reply, const struct err *e
 {
     struct wait *w = arg;
 
-    (void)reply; /* the unit's `take` has it */
+    (void)reply; /* it is handed over */
     (void)sqlstate;
     w->over = true;
     w->failed = err != NULL;
@@ -57,17 +57,16 @@ int db_run(struct db *db, struct db_unit *unit, int64_t timeout_ms, struct db_re
            struct err *err)
 {
     int64_t deadline_ms = event_now_ms(db->loop) + (timeout_ms > 0 ? timeout_ms : RUN_DEFAULT_MS);
-    struct db_reply *reply = NULL;
     struct wait w = { .over = false };
 
     if (unit == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for a statement");
-    unit->take = &reply;
+    unit->hand_over = true;
     if (db_submit(db, unit, on_done, &w) != 0)
         return err_set(err, ERR_INTERNAL, "no memory for a statement");
     if (wait_for(db, &w.over, deadline_ms, err) != 0) {
         unit->fn = NULL; /* it is still on its way, and nobody waits for it any more */
-        unit->take = NULL;
+        unit->hand_over = false;
         return -1;
     }
     if (w.failed) {
@@ -76,9 +75,10 @@ int db_run(struct db *db, struct db_unit *unit, int64_t timeout_ms, struct db_re
         return -1;
     }
     if (ret != NULL)
-        *ret = reply;
+        *ret = db->handed;
     else
-        db_reply_free(reply);
+        db_reply_free(db->handed);
+    db->handed = NULL;
     return 0;
 }
 

@@ -39,7 +39,9 @@ static int ask_loopback(const char *host, struct resolver_found *ret, struct err
 {
     if (strcmp(host, "down.test") == 0)
         return err_set(err, ERR_UNREACHABLE, "no name server");
-    if (strcmp(host, "replica.test") == 0)
+    if (strcmp(host, "deaf.test") == 0 || strcmp(host, "half-deaf.test") == 0)
+        str_copy(ret->address[ret->n++], RESOLVE_ADDRESS_BYTES, "127.0.0.2");
+    if (strcmp(host, "replica.test") == 0 || strcmp(host, "half-deaf.test") == 0)
         str_copy(ret->address[ret->n++], RESOLVE_ADDRESS_BYTES, "127.0.0.1");
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "tests/support/http_script.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -236,4 +237,29 @@ void http_script_free(struct http_script *s)
 int http_refusing_start(int *ret_port)
 {
     return bind_somewhere(ret_port);
+}
+
+/* A queue for no connection takes one, and no more. */
+void http_deaf_start(struct http_deaf *d, int port)
+{
+    const struct sockaddr_in address = { .sin_family = AF_INET,
+                                         .sin_port = htons((uint16_t)port),
+                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+    const struct sockaddr *to = (const struct sockaddr *)&address;
+
+    d->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(d->listener >= 0 && bind(d->listener, to, sizeof(address)) == 0, "bind");
+    must(listen(d->listener, 0) == 0, "listen");
+    for (size_t i = 0; i < 2; i++) {
+        d->filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (i > 0 ? SOCK_NONBLOCK : 0), 0);
+        must(d->filler[i] >= 0, "socket");
+        must(connect(d->filler[i], to, sizeof(address)) == 0 || errno == EINPROGRESS, "connect");
+    }
+}
+
+void http_deaf_stop(struct http_deaf *d)
+{
+    close(d->filler[0]);
+    close(d->filler[1]);
+    close(d->listener);
 }

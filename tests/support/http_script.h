@@ -36,4 +36,11 @@ void http_script_free(struct http_script *s);                 /* waits, too */
  * closes the file descriptor. */
 int http_refusing_start(int *ret_port);
 
+/* 127.0.0.2 with a port that answers no one: what connects waits. */
+struct http_deaf {
+    int listener, filler[2];
+};
+void http_deaf_start(struct http_deaf *d, int port);
+void http_deaf_stop(struct http_deaf *d);
+
 #endif

@@ -137,6 +137,27 @@ static void what_a_failed_attempt_means(void **state)
     }
 }
 
+static void a_later_failure_of_another_kind_is_worth_trying_again(void **state)
+{
+    const struct pq_step denied[] = {
+        START(HOSTS_1_2),
+        { .call = "PQconnectPoll", .ret = PGRES_POLLING_FAILED, .message = "FATAL:  28P01: no" },
+        { .call = "PQfinish" },
+        END
+    };
+    const struct pq_step hangs[] = {
+        START(HOSTS_1_2), POLL(PGRES_POLLING_READING), { .call = "PQfinish" }, END
+    };
+
+    (void)state;
+    pq_make(CONNINFO, NULL);
+    pq_run(denied);
+    assert_true(db_failed_for_good(pq_db, NULL));
+    pq_run(hangs);
+    assert_false(db_failed_for_good(pq_db, NULL));
+    pq_told("down down");
+}
+
 static void a_connection_string_that_cannot_be_read_is_told_and_never_tried(void **state)
 {
     struct err err;
@@ -217,6 +238,7 @@ int main(void)
         T(a_server_that_hangs_is_given_up_and_the_next_one_is_asked_first),
         T(attempts_back_off_up_to_the_maximum),
         T(what_a_failed_attempt_means),
+        T(a_later_failure_of_another_kind_is_worth_trying_again),
         T(a_connection_string_that_cannot_be_read_is_told_and_never_tried),
         T(a_refused_listen_leaves_the_connection_up),
         T(behind_a_pooler_each_unit_brings_its_timeout_and_nobody_listens),

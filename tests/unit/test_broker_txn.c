@@ -134,6 +134,8 @@ static void each_broker_error_has_its_class(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct txn *t = open_txn();
         enum txn_result result;
+        /* then the library refuses the topic by itself until it has new metadata */
+        bool remembered = rows[i].code == TOPIC_AUTHORIZATION_FAILED;
 
         mock_cluster_fail(cluster, rows[i].api, rows[i].code, rows[i].times);
         result = run(t);
@@ -142,7 +144,7 @@ static void each_broker_error_has_its_class(void **state)
             fail_msg("%s: %d (%s)", rows[i].name, (int)result, err.msg);
         if (result == TXN_ABORT && txn_abort(t, &err) != TXN_OK)
             fail_msg("%s: abort: %s", rows[i].name, err.msg);
-        if (result != TXN_FATAL && run(t) != TXN_OK)
+        if (result != TXN_FATAL && !remembered && run(t) != TXN_OK)
             fail_msg("%s: the next transaction: %s", rows[i].name, err.msg);
         if (result == TXN_FATAL && txn_begin(t, &err) != TXN_FATAL)
             fail_msg("%s: went on after a fatal error", rows[i].name);
@@ -163,7 +165,7 @@ static void an_undelivered_message_says_why(void **state)
     txn_free(t);
 }
 
-static void offsets_without_a_member_are_not_sent(void **state)
+static void without_a_member_neither_offsets_nor_results_go_out(void **state)
 {
     const struct kafka_offset offset = { .topic = REQUESTS, .offset = 3 };
     struct txn *t = open_txn();
@@ -172,7 +174,9 @@ static void offsets_without_a_member_are_not_sent(void **state)
     assert_int_equal(txn_begin(t, &err), TXN_OK);
     assert_int_equal(txn_send_offsets(t, &offset, 1, NULL, 1000, &err), TXN_ABORT);
     assert_int_equal(err.kind, ERR_REFUSED);
+    assert_int_equal(txn_commit(t, &err), TXN_ABORT); /* nor are results without them */
     assert_int_equal(txn_abort(t, &err), TXN_OK);
+    assert_int_equal(run(t), TXN_OK);
     txn_free(t);
 }
 
@@ -236,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_broker_error_has_its_class),
         cmocka_unit_test(an_undelivered_message_says_why),
-        cmocka_unit_test(offsets_without_a_member_are_not_sent),
+        cmocka_unit_test(without_a_member_neither_offsets_nor_results_go_out),
         cmocka_unit_test(a_message_that_is_too_large_does_not_fail_the_others),
         cmocka_unit_test(a_message_outside_a_transaction_is_refused),
         cmocka_unit_test(starting_may_be_repeated_while_the_brokers_are_away),

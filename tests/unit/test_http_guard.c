@@ -246,6 +246,114 @@ static void a_name_that_is_not_known_sent_nothing(void **state)
     }
 }
 
+/* ---- connections that are never made ---- */
+
+static const struct http_step one_answer[] = {
+    { HTTP_STEP_ACCEPT, NULL },
+    { HTTP_STEP_EXPECT, "GET /x" },
+    { HTTP_STEP_REPLY, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" },
+    { HTTP_STEP_END, NULL },
+};
+
+static void a_connection_that_never_comes_ends_in_time_and_hurts_nobody(void **state)
+{
+    struct http_bench b;
+    struct http_deaf deaf;
+    struct http_seen lost[20] = { { .lets_max = 1 } }, well = { 0 };
+    struct http_request r;
+    char url[64];
+
+    (void)state;
+    http_bench_start(&b, one_answer);
+    http_deaf_start(&deaf, http_script_port(b.script));
+    snprintf(url, sizeof(url), "http://deaf.test:%d/x", http_script_port(b.script));
+    r = http_bench_post(url);
+    r.connect_timeout_ms = 50;
+    for (size_t i = 0; i < 20; i++)
+        http_bench_call(&b, &lost[i], &r);
+    for (size_t i = 0; i < 20; i++) {
+        http_bench_finish(&b, &lost[i]);
+        assert_int_equal(lost[i].answer.failure, HTTP_NOT_SENT);
+        assert_int_equal(lost[i].lets_n, 0);
+    }
+    r = http_bench_get(b.url);
+    http_bench_run(&b, &well, &r);
+    assert_int_equal(well.answer.status, 200);
+    http_deaf_stop(&deaf);
+    http_bench_stop(&b);
+}
+
+static void a_connection_may_be_cancelled_while_it_is_made(void **state)
+{
+    struct http_bench b;
+    struct http_deaf deaf;
+    struct http_seen seen[20] = { { .lets_max = 1 } }, well = { 0 };
+    struct http_call *calls[20];
+    struct http_request r;
+    char url[64];
+    bool never = false;
+
+    (void)state;
+    http_bench_start(&b, one_answer);
+    http_deaf_start(&deaf, http_script_port(b.script));
+    snprintf(url, sizeof(url), "http://127.0.0.2:%d/x", http_script_port(b.script));
+    r = http_bench_get(url);
+    for (size_t i = 0; i < 20; i++)
+        calls[i] = http_bench_call(&b, &seen[i], &r);
+    event_loop_run_until(b.loop, &never, event_now_ms(b.loop) + 5); /* some turns: they connect */
+    for (size_t i = 0; i < 20; i++)
+        http_cancel(calls[i]);
+    r = http_bench_get(b.url);
+    http_bench_run(&b, &well, &r);
+    assert_int_equal(well.answer.status, 200);
+    http_deaf_stop(&deaf);
+    http_bench_stop(&b);
+}
+
+/* The socket of the second try gets the number of the first, which libcurl closed untold. */
+static void the_next_address_is_tried_when_the_first_refuses(void **state)
+{
+    struct http_bench b;
+    struct http_deaf deaf;
+    struct http_seen seen = { 0 };
+    struct http_request r;
+    char url[64];
+    bool never = false;
+
+    (void)state;
+    http_bench_start(&b, one_answer);
+    http_deaf_start(&deaf, http_script_port(b.script));
+    snprintf(url, sizeof(url), "http://half-deaf.test:%d/x", http_script_port(b.script));
+    r = http_bench_get(url);
+    r.connect_timeout_ms = r.timeout_ms = 4 * HTTP_BENCH_DEADLINE_MS; /* nothing ends by that */
+    http_bench_call(&b, &seen, &r);
+    event_loop_run_until(b.loop, &never, event_now_ms(b.loop) + 5); /* some turns: it connects */
+    http_deaf_stop(&deaf); /* the kernel's next try, a second later, is refused */
+    http_bench_finish(&b, &seen);
+    assert_int_equal(seen.answer.status, 200);
+    http_bench_stop(&b);
+}
+
+static void the_next_address_is_tried_when_the_first_is_deaf(void **state)
+{
+    struct http_bench b;
+    struct http_deaf deaf;
+    struct http_seen seen = { 0 };
+    struct http_request r;
+    char url[64];
+
+    (void)state;
+    http_bench_start(&b, one_answer);
+    http_deaf_start(&deaf, http_script_port(b.script));
+    snprintf(url, sizeof(url), "http://half-deaf.test:%d/x", http_script_port(b.script));
+    r = http_bench_get(url);
+    r.connect_timeout_ms = 2000; /* libcurl gives the first address half of it */
+    http_bench_run(&b, &seen, &r);
+    assert_int_equal(seen.answer.status, 200);
+    http_deaf_stop(&deaf);
+    http_bench_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +365,10 @@ int main(void)
         cmocka_unit_test(a_connection_is_used_again),
         cmocka_unit_test(a_pinned_address_has_its_own_connections),
         cmocka_unit_test(a_name_that_is_not_known_sent_nothing),
+        cmocka_unit_test(a_connection_that_never_comes_ends_in_time_and_hurts_nobody),
+        cmocka_unit_test(a_connection_may_be_cancelled_while_it_is_made),
+        cmocka_unit_test(the_next_address_is_tried_when_the_first_refuses),
+        cmocka_unit_test(the_next_address_is_tried_when_the_first_is_deaf),
     };
 
     signal(SIGPIPE, SIG_IGN);

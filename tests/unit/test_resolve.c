@@ -284,6 +284,27 @@ static void nobody_is_told_after_the_end(void **state)
     assert_int_equal(t.n, 0);
 }
 
+static void on_told_free(void *arg, const struct resolver_answer *answer, const struct err *err)
+{
+    resolver_free(r);
+    r = NULL;
+    on_told(arg, answer, err);
+}
+
+static void who_is_told_may_end_it_all(void **state)
+{
+    struct told t = { 0 }, other = { 0 };
+
+    (void)state;
+    assert_non_null(resolver_lookup(r, "replica.test", 0, on_told_free, &t));
+    look(&other, "replica.test", 0);
+    wait_for(&t);
+    assert_string_equal(t.first, "10.0.0.1");
+    event_loop_free(loop);
+    loop = NULL;
+    assert_int_equal(other.n, 0);
+}
+
 static void more_names_than_are_kept_push_the_oldest_out(void **state)
 {
     (void)state;
@@ -325,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(few_look_ups_run_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_cancels_is_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_told_after_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_is_told_may_end_it_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_names_than_are_kept_push_the_oldest_out, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_system_is_asked_when_nothing_else_is_given, set_up,
