@@ -1,5 +1,5 @@
-/* Topic administration and look-ups for command-line verbs and start-up checks. Every call blocks up
- * to its time-out: not on the worker's loop. */
+/* Topic administration and look-ups for command-line verbs and start-up checks. Every call blocks
+ * up to its time-out: not on the worker's loop. */
 #ifndef COMMON_BROKER_ADMIN_H
 #define COMMON_BROKER_ADMIN_H
 
@@ -39,8 +39,7 @@ struct topic_spec {
 /* Creates one topic. An existing topic is ERR_REFUSED; a right that lacks is ERR_DENIED. */
 int admin_create_topic(struct admin *a, const struct topic_spec *spec, int timeout_ms,
                        struct err *err);
-/* Changes these settings and keeps the others that are set; a NULL value goes back to the broker's
- * default. */
+/* Changes these settings and keeps the others that are set. */
 int admin_alter_topic(struct admin *a, const char *topic, const struct topic_setting *settings,
                       size_t n, int timeout_ms, struct err *err);
 /* Low and high watermark of one partition. */

@@ -10,16 +10,15 @@ static int read_members(rd_kafka_event_t *event, const char *group, int *ret_mem
     size_t n;
     const rd_kafka_ConsumerGroupDescription_t **groups =
         rd_kafka_DescribeConsumerGroups_result_groups(
-            rd_kafka_event_DescribeConsumerGroups_result(event),
-            &n);
+            rd_kafka_event_DescribeConsumerGroups_result(event), &n);
     const rd_kafka_error_t *error;
 
     if (n != 1)
         return err_set(err, ERR_INTERNAL, "%s: the broker answered for %zu groups", group, n);
     error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     if (error == NULL || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
-        *ret_members = error == NULL ? (int)rd_kafka_ConsumerGroupDescription_member_count(groups[0])
-                                     : 0;
+        *ret_members =
+            error == NULL ? (int)rd_kafka_ConsumerGroupDescription_member_count(groups[0]) : 0;
         return 0;
     }
     return client_err(err, rd_kafka_error_code(error), group, rd_kafka_error_string(error));

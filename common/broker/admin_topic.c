@@ -2,10 +2,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/broker/admin_private.h"
 
+#define LOOK_AGAIN_MS 20   /* brokers learn of a change within milliseconds after its answer ... */
+#define SETTLE_MAX_MS 3000 /* ... and one that has not by then changes nothing about the success \
+                            */
+
+/* Looks again and again until shown(arg) or it was long enough. A second change that is based on
+ * what was read before the first one arrived would take the first one back. */
+static void settle(struct admin *a, int timeout_ms, bool (*shown)(struct admin *a, const void *arg),
+                   const void *arg)
+{
+    int64_t deadline_ms =
+        clock_boot_ms() + (timeout_ms < SETTLE_MAX_MS ? timeout_ms : SETTLE_MAX_MS);
+
+    while (!shown(a, arg) && clock_boot_ms() < deadline_ms)
+        rd_kafka_poll(a->client->rk, LOOK_AGAIN_MS);
+}
+
 /* ---- create ---- */
+
+static bool exists(struct admin *a, const void *topic)
+{
+    int partitions = 0, replication;
+
+    return admin_topic_partitions(a, topic, SETTLE_MAX_MS, &partitions, &replication, NULL) == 0 &&
+           partitions > 0;
+}
 
 static int judge_topic(const rd_kafka_topic_result_t *const *results, size_t n, const char *topic,
                        struct err *err)
@@ -21,8 +46,8 @@ static int judge_topic(const rd_kafka_topic_result_t *const *results, size_t n, 
 static rd_kafka_NewTopic_t *new_topic(const struct topic_spec *spec, struct err *err)
 {
     char text[ERR_MSG_BYTES];
-    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(spec->name, spec->partitions, spec->replication,
-                                                   text, sizeof(text));
+    rd_kafka_NewTopic_t *t =
+        rd_kafka_NewTopic_new(spec->name, spec->partitions, spec->replication, text, sizeof(text));
 
     if (t == NULL) {
         err_set(err, ERR_CONFIG, "%s: %s", spec->name, text);
@@ -51,18 +76,18 @@ int admin_create_topic(struct admin *a, const struct topic_spec *spec, int timeo
     if (topic == NULL)
         return -1;
     if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms, err) == 0) {
-        /* the broker answers when the topic is there, not when it has heard of it */
-        rd_kafka_AdminOptions_set_operation_timeout(r.options, timeout_ms, NULL, 0);
         rd_kafka_CreateTopics(a->client->rk, &topic, 1, r.options, r.queue);
         event = admin_request_wait(&r, spec->name, err);
         if (event != NULL) {
-            results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
-                                                          &n);
+            results =
+                rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
             rc = judge_topic(results, n, spec->name, err);
         }
         admin_request_done(&r);
     }
     rd_kafka_NewTopic_destroy(topic);
+    if (rc == 0)
+        settle(a, timeout_ms, exists, spec->name);
     return rc;
 }
 
@@ -84,8 +109,7 @@ static int judge_resource(const rd_kafka_ConfigResource_t **resources, size_t n,
 static int describe(struct admin *a, struct admin_request *r, const char *topic, int timeout_ms,
                     const rd_kafka_ConfigResource_t **ret, struct err *err)
 {
-    rd_kafka_ConfigResource_t *wanted =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_ConfigResource_t *wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     const rd_kafka_ConfigResource_t **resources;
     rd_kafka_event_t *event;
     size_t n;
@@ -176,11 +200,23 @@ static int keep_present(struct admin *a, rd_kafka_ConfigResource_t *target, cons
 static int add_changes(rd_kafka_ConfigResource_t *target, const struct change *c, struct err *err)
 {
     for (size_t i = 0; i < c->n; i++)
-        if (c->settings[i].value != NULL &&
-            rd_kafka_ConfigResource_set_config(target, c->settings[i].name,
-                                               c->settings[i].value) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return err_set(err, ERR_CONFIG, "%s: a setting needs a name", c->topic);
+        if (rd_kafka_ConfigResource_set_config(target, c->settings[i].name, c->settings[i].value) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR)
+            return err_set(err, ERR_CONFIG, "%s: a setting needs a name and a value", c->topic);
     return 0;
+}
+
+static bool applied(struct admin *a, const void *arg)
+{
+    const struct change *c = arg;
+    char value[1024];
+
+    for (size_t i = 0; i < c->n; i++)
+        if (admin_topic_setting(a, c->topic, c->settings[i].name, SETTLE_MAX_MS, value,
+                                sizeof(value), NULL) != 0 ||
+            !str_equal(value, c->settings[i].value))
+            return false;
+    return true;
 }
 
 static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char *topic,
@@ -197,8 +233,8 @@ static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char 
     rd_kafka_AlterConfigs(a->client->rk, &target, 1, r.options, r.queue);
     event = admin_request_wait(&r, topic, err);
     if (event != NULL) {
-        resources = rd_kafka_AlterConfigs_result_resources(
-            rd_kafka_event_AlterConfigs_result(event), &n);
+        resources =
+            rd_kafka_AlterConfigs_result_resources(rd_kafka_event_AlterConfigs_result(event), &n);
         rc = judge_resource(resources, n, topic, err);
     }
     admin_request_done(&r);
@@ -208,8 +244,7 @@ static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char 
 int admin_alter_topic(struct admin *a, const char *topic, const struct topic_setting *settings,
                       size_t n, int timeout_ms, struct err *err)
 {
-    rd_kafka_ConfigResource_t *target =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_ConfigResource_t *target = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     const struct change change = { topic, settings, n };
     int rc;
 
@@ -221,5 +256,7 @@ int admin_alter_topic(struct admin *a, const char *topic, const struct topic_set
     if (rc == 0)
         rc = alter(a, target, topic, timeout_ms, err);
     rd_kafka_ConfigResource_destroy(target);
+    if (rc == 0)
+        settle(a, timeout_ms, applied, &change);
     return rc;
 }

@@ -93,7 +93,8 @@ static int fill_conf(rd_kafka_conf_t *conf, const struct kafka_props *props,
         set_client_id(conf, plan->client_id, err) != 0 ||
         set_operators(conf, props, plan, err) != 0 || set_table(conf, plan->fixed, err) != 0)
         return -1;
-    return plan->consumer ? 0 : check_at_least(conf, "message.max.bytes", OWN_MESSAGE_MAX_BYTES, err);
+    return plan->consumer ? 0
+                          : check_at_least(conf, "message.max.bytes", OWN_MESSAGE_MAX_BYTES, err);
 }
 
 /* OAUTHBEARER tokens are refreshed by the library's own thread: not every client is polled. */
@@ -184,7 +185,8 @@ void client_unref(struct client *c)
 {
     if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
         return;
-    /* Without the flag a consumer would wait for an answer to a rebalance event that nobody polls. */
+    /* Without the flag a consumer would wait for an answer to a rebalance event that nobody polls.
+     */
     if (c->rk != NULL)
         rd_kafka_destroy_flags(c->rk, c->consumer ? RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE : 0);
     free(c);

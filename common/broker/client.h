@@ -15,7 +15,8 @@
 #include "common/broker/txn.h"
 
 #define CLIENT_ID_MAX_BYTES 64 /* librdkafka 2.5 crashes on longer ones */
-#define OWN_MESSAGE_MAX_BYTES (256 * 1024) /* what message.max.bytes must let through: a dead letter */
+#define OWN_MESSAGE_MAX_BYTES \
+    (256 * 1024) /* what message.max.bytes must let through: a dead letter */
 
 struct rd_kafka_s;
 struct rd_kafka_message_s;
@@ -43,12 +44,13 @@ typedef void client_delivered_fn(struct rd_kafka_s *rk, const struct rd_kafka_me
                                  void *client);
 struct client_plan {
     bool consumer;
-    const char *client_id; /* the default; cut at CLIENT_ID_MAX_BYTES */
+    const char *client_id;                 /* the default; cut at CLIENT_ID_MAX_BYTES */
     const struct client_setting *defaults; /* the operator's properties go over them */
     const struct client_setting *fixed;    /* go over the operator's; NULL: none */
-    const char *const *skip; /* the operator's properties that this client does not take; NULL: none */
-    int events;              /* RD_KAFKA_EVENT_* */
-    bool log_queue;          /* log lines come as events, not by kafka_log_fn */
+    const char *const
+        *skip;      /* the operator's properties that this client does not take; NULL: none */
+    int events;     /* RD_KAFKA_EVENT_* */
+    bool log_queue; /* log lines come as events, not by kafka_log_fn */
     client_delivered_fn *delivered;
     void *owner; /* client->owner */
 };
@@ -79,13 +81,13 @@ int client_fatal(const struct client *c, struct err *err);
 
 /* Hands one message over, copied. Returns the library's error code (0: taken). */
 int client_produce(const struct client *c, const struct txn_message *message, void *opaque);
-/* One blocking metadata request for the topic, so that the first message to it does not wait for the
- * library's timer (1 s on 2.0.2). Thread safe. Returns the library's error code. */
+/* One blocking metadata request for the topic, so that the first message to it does not wait for
+ * the library's timer (1 s on 2.0.2). Thread safe. Returns the library's error code. */
 int client_warm(const struct client *c, const char *topic, int timeout_ms);
 
-/* Start and end of the log of each mark's partition, as the client's isolation.level sees it, within
- * the time-out. failed is set where nothing is known (it must be false before). Returns the first
- * library error code. */
+/* Start and end of the log of each mark's partition, as the client's isolation.level sees it,
+ * within the time-out. failed is set where nothing is known (it must be false before). Returns the
+ * first library error code. */
 int client_watermarks(const struct client *c, struct kafka_watermark *marks, size_t n,
                       int timeout_ms);
 
@@ -94,8 +96,10 @@ void record_from_message(const struct rd_kafka_message_s *message, struct kafka_
                          struct kafka_record *ret);
 
 /* Kafka's list from ours, offsets and metadata included. Caller destroys. */
-struct rd_kafka_topic_partition_list_s *offsets_to_list(const struct kafka_offset *offsets, size_t n);
-/* Ours from Kafka's: one block, which free() frees, texts included. NULL: no memory, or *ret_n 0. */
+struct rd_kafka_topic_partition_list_s *offsets_to_list(const struct kafka_offset *offsets,
+                                                        size_t n);
+/* Ours from Kafka's: one block, which free() frees, texts included. NULL: no memory, or *ret_n 0.
+ */
 struct kafka_offset *offsets_from_list(const struct rd_kafka_topic_partition_list_s *list,
                                        size_t *ret_n);
 

@@ -132,21 +132,17 @@ static void on_tick(void *arg)
 
 /* ---- life ---- */
 
-/* kafka.md section 10. Builds are slow, so the prefetch is small. The library's statistics stay off:
- * nothing here reads them. */
+/* kafka.md section 10. Builds are slow, so the prefetch is small. The library's statistics stay
+ * off: nothing here reads them. */
 static struct client *open_client(struct consumer *c, const struct consumer_config *config,
                                   struct err *err)
 {
     char session_ms[16], poll_ms[16];
     const struct client_setting defaults[] = {
-        { "heartbeat.interval.ms", "1000" },
-        { "max.poll.interval.ms", poll_ms },
-        { "queued.min.messages", "500" },
-        { "queued.max.messages.kbytes", "8192" },
-        { "fetch.message.max.bytes", "262144" },
-        { "fetch.wait.max.ms", "100" },
-        { "allow.auto.create.topics", "false" },
-        { NULL, NULL },
+        { "heartbeat.interval.ms", "1000" },     { "max.poll.interval.ms", poll_ms },
+        { "queued.min.messages", "500" },        { "queued.max.messages.kbytes", "8192" },
+        { "fetch.message.max.bytes", "262144" }, { "fetch.wait.max.ms", "100" },
+        { "allow.auto.create.topics", "false" }, { NULL, NULL },
     };
     const struct client_setting fixed[] = {
         { "group.id", config->group_id },
@@ -198,8 +194,8 @@ static int start_queue(struct consumer *c, struct err *err)
 
 static int subscribe(struct consumer *c, const struct consumer_config *config, struct err *err)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(
-        (int)config->topics_n);
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)config->topics_n);
     rd_kafka_resp_err_t code;
 
     for (size_t i = 0; i < config->topics_n; i++)
@@ -228,7 +224,8 @@ struct consumer *consumer_new(struct event_loop *loop, const struct consumer_con
     c->paused = rd_kafka_topic_partition_list_new(0);
     c->client = open_client(c, config, err);
     if (c->client != NULL && handlers->on_log != NULL) {
-        c->client->log = handlers->on_log; /* lines are queued, so this is only called on the loop */
+        c->client->log =
+            handlers->on_log; /* lines are queued, so this is only called on the loop */
         c->client->log_arg = handlers->arg;
     }
     if (c->client == NULL || start_queue(c, err) != 0 || subscribe(c, config, err) != 0) {

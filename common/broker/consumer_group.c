@@ -72,8 +72,8 @@ static int check_offsets(const struct kafka_offset *parts, size_t n, struct err 
     return 0;
 }
 
-/* The library's flag survives a revoke and a new assignment, so it is cleared here; and only where it
- * was set, because 2.0.2 drops fetched records when it resumes what is not paused. */
+/* The library's flag survives a revoke and a new assignment, so it is cleared here; and only where
+ * it was set, because 2.0.2 drops fetched records when it resumes what is not paused. */
 static void resume_all(struct consumer *c)
 {
     if (c->paused->cnt == 0)

@@ -32,7 +32,8 @@ struct consumer {
     struct consumer_handlers handlers;
     enum consumer_phase phase;
     unsigned generation;
-    struct rd_kafka_topic_partition_list_s *paused; /* survives rebalances, as the library's flag does */
+    struct rd_kafka_topic_partition_list_s
+        *paused;         /* survives rebalances, as the library's flag does */
     struct list queries; /* running ones, so that consumer_free can cut them off */
     int64_t last_poll_ms;
     bool closing;

@@ -79,7 +79,7 @@ static size_t take_headers(const rd_kafka_message_t *m, struct kafka_header *out
 }
 
 void record_from_message(const rd_kafka_message_t *m, struct kafka_header *headers,
-                          struct kafka_record *ret)
+                         struct kafka_record *ret)
 {
     rd_kafka_timestamp_type_t type;
 

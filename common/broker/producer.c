@@ -179,8 +179,8 @@ static void done_warm(void *arg)
     free(w);
 }
 
-/* Without it the library finds the leaders of a new topic with a timer of one second. A failure costs
- * that second and nothing else. */
+/* Without it the library finds the leaders of a new topic with a timer of one second. A failure
+ * costs that second and nothing else. */
 static void start_warm(struct producer *p, const char *topic)
 {
     struct warm *w = calloc(1, sizeof(*w));

@@ -29,6 +29,7 @@ enum producer_result producer_send(struct producer *p, const struct txn_message 
                                    uint64_t ticket, struct err *err);
 size_t producer_in_flight(const struct producer *p);
 int producer_fatal(struct producer *p, struct err *ret); /* 1: a fatal error was raised */
-void producer_free(struct producer *p); /* undelivered messages are purged without report; NULL is fine */
+void producer_free(
+    struct producer *p); /* undelivered messages are purged without report; NULL is fine */
 
 #endif

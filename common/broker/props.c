@@ -34,8 +34,8 @@ static const struct client_setting refused[] = {
 
 /* Not on the command line, where every user of the machine can read them. */
 static const char *const secrets[] = {
-    "sasl.password",         "ssl.key.password", "ssl.keystore.password",
-    "sasl.oauthbearer.config", "ssl.key.pem",    "sasl.oauthbearer.client.secret",
+    "sasl.password",           "ssl.key.password", "ssl.keystore.password",
+    "sasl.oauthbearer.config", "ssl.key.pem",      "sasl.oauthbearer.client.secret",
 };
 
 struct kafka_props *kafka_props_new(void)
@@ -106,7 +106,8 @@ int kafka_props_check(const char *name, struct err *err)
 {
     for (const struct client_setting *r = refused; r->name != NULL; r++)
         if (str_equal(r->name, name))
-            return err_set(err, ERR_CONFIG, "the Kafka property %s cannot be set: %s", name, r->value);
+            return err_set(err, ERR_CONFIG, "the Kafka property %s cannot be set: %s", name,
+                           r->value);
     return 0;
 }
 
@@ -148,10 +149,11 @@ static int check_secret(const char *pair, struct err *err)
         size_t len = strlen(secrets[i]);
 
         if (strncmp(pair, secrets[i], len) == 0 && pair[len + strspn(pair + len, " ")] == '=')
-            return err_set(err, ERR_CONFIG,
-                           "the Kafka property %s could expose a secret in the process list: put it "
-                           "into a properties file",
-                           secrets[i]);
+            return err_set(
+                err, ERR_CONFIG,
+                "the Kafka property %s could expose a secret in the process list: put it "
+                "into a properties file",
+                secrets[i]);
     }
     return 0;
 }

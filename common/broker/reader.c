@@ -103,7 +103,8 @@ static int find_parts(struct reader *r, struct admin *a, int64_t deadline_ms, st
     return 0;
 }
 
-/* The end as a read_committed reader sees it, so that a transaction open now is read when it ends. */
+/* The end as a read_committed reader sees it, so that a transaction open now is read when it ends.
+ */
 static int start_at_end(struct reader *r, int64_t deadline_ms, struct err *err)
 {
     struct kafka_watermark *marks = ask_marks(r, r->client, deadline_ms, err);
@@ -195,8 +196,7 @@ static bool stops_reading(int code)
            code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
            code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
            code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-           code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-           code == RD_KAFKA_RESP_ERR__FATAL;
+           code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR__FATAL;
 }
 
 /* 1: m is a record; 0: it was news about the partition, and is gone; -1: err. */

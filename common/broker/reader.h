@@ -1,5 +1,5 @@
-/* Reads a topic from end to end without a group, as an audit consumer does: read_committed, explicit
- * partitions. Blocks; for command-line verbs. */
+/* Reads a topic from end to end without a group, as an audit consumer does: read_committed,
+ * explicit partitions. Blocks; for command-line verbs. */
 #ifndef COMMON_BROKER_READER_H
 #define COMMON_BROKER_READER_H
 
@@ -15,8 +15,8 @@ enum reader_start { READER_BEGINNING, READER_END };
 
 struct reader *reader_open(const struct kafka_props *props, const char *topic,
                            enum reader_start start, int timeout_ms, struct err *err);
-/* 1: *ret holds a record, borrowed until the next call; 0: nothing within timeout_ms, or the end was
- * reached; -1: err. */
+/* 1: *ret holds a record, borrowed until the next call; 0: nothing within timeout_ms, or the end
+ * was reached; -1: err. */
 int reader_next(struct reader *r, int timeout_ms, struct kafka_record *ret, struct err *err);
 /* Every partition was read to the high watermark that it had at reader_open. A transaction that was
  * open then is waited for: until it ends, or the broker aborts it at its time-out. */

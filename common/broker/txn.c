@@ -8,17 +8,17 @@
 
 #define TXN_INIT_TIMEOUT_MS 10000 /* then the publisher gets a turn before it asks again */
 #define TXN_WARM_TIMEOUT_MS 5000  /* one metadata request per topic */
-#define TXN_FULL_WAIT_MS 100      /* for a full queue: the brokers drain it meanwhile */
-#define TXN_TIME_LEFT (-1)        /* as long as the transaction time-out still allows */
+#define TXN_FULL_WAIT_MS    100   /* for a full queue: the brokers drain it meanwhile */
+#define TXN_TIME_LEFT       (-1)  /* as long as the transaction time-out still allows */
 
 struct txn {
     struct client *client;
     bool initialised;          /* init_transactions was accepted; asking twice is an error */
     rd_kafka_topic_t **topics; /* held, so that the library keeps their leaders fresh */
     size_t topics_n;
-    bool offsets_missing;      /* sending them has failed in this transaction, so far */
-    int undelivered;           /* messages of this transaction that failed ... */
-    struct err delivery;       /* ... and the first one's reason */
+    bool offsets_missing; /* sending them has failed in this transaction, so far */
+    int undelivered;      /* messages of this transaction that failed ... */
+    struct err delivery;  /* ... and the first one's reason */
 };
 
 /* Derived by the library from the transaction time-out; an explicit value that exceeds it would be
@@ -46,7 +46,8 @@ static struct client *open_client(struct txn *t, const struct txn_config *config
         { "compression.codec", "zstd" }, /* the one codec that 2.0.2 uses with every broker */
         { "retry.backoff.ms", "20" },
         { "queue.buffering.max.messages", "100000" },
-        /* max.message.bytes of the result topic bounds a whole batch; one result is 128 KiB at most */
+        /* max.message.bytes of the result topic bounds a whole batch; one result is 128 KiB at most
+         */
         { "batch.size", "200000" },
         { NULL, NULL },
     };
@@ -210,10 +211,9 @@ enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offse
         err_set(err, ERR_INTERNAL, "out of memory");
         return TXN_ABORT;
     }
-    result = judge(t,
-                   rd_kafka_send_offsets_to_transaction(t->client->rk, list, group->metadata,
-                                                        timeout_ms),
-                   "sending offsets", err);
+    result = judge(
+        t, rd_kafka_send_offsets_to_transaction(t->client->rk, list, group->metadata, timeout_ms),
+        "sending offsets", err);
     t->offsets_missing = result != TXN_OK;
     rd_kafka_topic_partition_list_destroy(list);
     return result;
@@ -224,7 +224,8 @@ enum txn_result txn_commit(struct txn *t, struct err *err)
     if (is_fatal(t, err))
         return TXN_FATAL;
     if (t->offsets_missing) {
-        err_set(err, ERR_INTERNAL, "commit: the offsets were not sent, so the results must not go out");
+        err_set(err, ERR_INTERNAL,
+                "commit: the offsets were not sent, so the results must not go out");
         return TXN_ABORT;
     }
     return judge(t, rd_kafka_commit_transaction(t->client->rk, TXN_TIME_LEFT), "commit", err);

@@ -23,8 +23,9 @@ enum txn_result {
 
 struct txn_config {
     const struct kafka_props *props; /* copied */
-    const char *transactional_id;    /* group + worker id + random of the process, kept over re-creations */
-    int transaction_timeout_ms;      /* min(10 s, half the session time-out) */
+    const char
+        *transactional_id; /* group + worker id + random of the process, kept over re-creations */
+    int transaction_timeout_ms; /* min(10 s, half the session time-out) */
     const char *client_id;
 };
 
@@ -40,13 +41,16 @@ struct txn_message { /* borrowed until txn_produce returns: the library copies *
     int64_t timestamp_ms; /* 0: now */
 };
 
-struct txn *txn_new(const struct txn_config *config, struct err *err); /* NULL and err: bad property */
+struct txn *txn_new(const struct txn_config *config,
+                    struct err *err); /* NULL and err: bad property */
 /* init_transactions; then one metadata call for each topic, else the first produce takes 1 s. RETRY
  * (with ERR_CONFIG while a topic does not exist): the same call again. */
-enum txn_result txn_init(struct txn *t, const char *const *topics, size_t topics_n, struct err *err);
+enum txn_result txn_init(struct txn *t, const char *const *topics, size_t topics_n,
+                         struct err *err);
 enum txn_result txn_begin(struct txn *t, struct err *err);
 /* RETRY: the library's queue is full (a while was waited already). FAILED with ERR_INPUT: this one
- * message is too large for the library; it was not taken, and the transaction goes on without it. */
+ * message is too large for the library; it was not taken, and the transaction goes on without it.
+ */
 enum txn_result txn_produce(struct txn *t, const struct txn_message *message, struct err *err);
 /* May ignore its time-out while the group coordinator is away (librdkafka#5456). group NULL (not a
  * member) is ABORT: offsets without a member id would pass the broker unchecked. */

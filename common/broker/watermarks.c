@@ -3,9 +3,10 @@
 #include "common/base/clock.h"
 #include "common/broker/client.h"
 
-/* rd_kafka_query_watermark_offsets() of 2.0.2 waits for ever, whatever its time-out, when a leader's
- * broker goes away. rd_kafka_offsets_for_times() keeps its time-out, takes many partitions at once,
- * and hands the "times" -2 and -1 on to the broker, which answers with the start and the end. */
+/* rd_kafka_query_watermark_offsets() of 2.0.2 waits for ever, whatever its time-out, when a
+ * leader's broker goes away. rd_kafka_offsets_for_times() keeps its time-out, takes many partitions
+ * at once, and hands the "times" -2 and -1 on to the broker, which answers with the start and the
+ * end. */
 static rd_kafka_resp_err_t ask(const struct client *c, rd_kafka_topic_partition_list_t *list,
                                int64_t which, int64_t deadline_ms)
 {

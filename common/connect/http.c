@@ -45,11 +45,10 @@ static void call_move(struct http_call *call, struct list *to)
 static void call_recycle(struct http *h, struct http_call *call)
 {
     call_move(call, NULL);
-    if (h->idle.n >= IDLE_CALLS_MAX) {
+    if (h->idle.n >= IDLE_CALLS_MAX || !http_call_clear(call)) {
         http_call_free(call);
         return;
     }
-    http_call_clear(call);
     call->http = h;
     call_move(call, &h->idle);
 }

@@ -98,6 +98,11 @@ static int on_write(void *arg, char *remote_ip, char *local_ip, int remote_port,
 
 /* ---- set-up ---- */
 
+static bool set_buffer(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_BUFFER_BYTES) == CURLE_OK;
+}
+
 struct http_call *http_call_new(void)
 {
     struct http_call *call = calloc(1, sizeof(*call));
@@ -105,18 +110,21 @@ struct http_call *http_call_new(void)
     if (call == NULL)
         return NULL;
     call->easy = curl_easy_init();
-    if (call->easy == NULL) {
-        free(call);
+    if (call->easy == NULL || !set_buffer(call->easy)) {
+        http_call_free(call);
         return NULL;
     }
     return call;
 }
 
-void http_call_clear(struct http_call *call)
+/* Two traps of curl_easy_reset (7.88). It leaves the pointer to a CURLOPT_RESOLVE list that no
+ * transfer has read yet. And it leaves the buffer of a transfer that ended before it had a
+ * connection, but forgets its size: the next transfer would write 16 KB into 2 KB. Such a handle
+ * refuses a new size, and goes. */
+bool http_call_clear(struct http_call *call)
 {
     CURL *easy = call->easy;
 
-    /* A reset leaves the pointer to a list that no transfer has read yet (7.88): it must go first. */
     curl_easy_setopt(easy, CURLOPT_RESOLVE, NULL);
     curl_easy_reset(easy);
     curl_slist_free_all(call->headers);
@@ -124,6 +132,7 @@ void http_call_clear(struct http_call *call)
     http_reply_free(call->reply);
     free(call->target);
     *call = (struct http_call){ .easy = easy };
+    return set_buffer(easy);
 }
 
 void http_call_free(struct http_call *call)
@@ -251,7 +260,6 @@ static bool set_transport(CURL *easy, const struct http_request *request,
     return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_BUFFER_BYTES) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)HTTP_UPLOAD_BYTES) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                             ms_or_none(request->connect_timeout_ms)) == CURLE_OK &&

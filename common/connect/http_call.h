@@ -52,8 +52,8 @@ int http_target_parse(const char *url, struct http_target *ret, struct err *err)
 
 struct http_call *http_call_new(void); /* with an easy handle; NULL: no memory */
 void http_call_free(struct http_call *call);
-/* Everything that lasts longer than a call stays: the easy handle with its memory. */
-void http_call_clear(struct http_call *call);
+/* For another request; only the easy handle with its memory stays. False: it cannot be used again. */
+bool http_call_clear(struct http_call *call);
 int http_call_prepare(struct http_call *call, const struct http_request *request,
                       const struct http_config *config, struct err *err);
 /* Connects to these addresses of target ("host:port") and looks nothing up. */

@@ -61,9 +61,9 @@ static void on_assign(void *arg, const struct kafka_offset *parts, size_t n)
     kafka_group_free(m->group);
     m->group = consumer_group(m->consumer);
     if (!m->manual)
-        assert_int_equal(consumer_committed(m->consumer, parts, n, MEMBER_DEADLINE_MS,
-                                            on_committed_assign, m),
-                         0);
+        assert_int_equal(
+            consumer_committed(m->consumer, parts, n, MEMBER_DEADLINE_MS, on_committed_assign, m),
+            0);
 }
 
 static void on_revoke(void *arg, const struct kafka_offset *parts, size_t n, bool lost)
@@ -150,7 +150,8 @@ void member_join(struct member *m, struct mock_cluster *cluster, struct event_lo
     };
     struct consumer_config config = {
         .group_id = m->group_id,
-        .client_id = "a name of a client that is much longer than the sixty-four characters allowed",
+        .client_id =
+            "a name of a client that is much longer than the sixty-four characters allowed",
         .session_timeout_ms = SESSION_TIMEOUT_MS,
         .topics = &m->topic,
         .topics_n = 1,

@@ -12,8 +12,8 @@
 #include "tests/support/mock_cluster.h"
 
 #define MEMBER_DEADLINE_MS 60000 /* a test that waits this long has failed */
-#define MEMBER_TURN_MS 5         /* between two looks at a condition, while the loop runs */
-#define MEMBER_PARTS_MAX 16
+#define MEMBER_TURN_MS     5     /* between two looks at a condition, while the loop runs */
+#define MEMBER_PARTS_MAX   16
 
 struct member {
     const char *group_id, *topic; /* set before member_join */
@@ -61,15 +61,15 @@ void member_on_watermarks(void *member, const struct kafka_watermark *marks, siz
                           unsigned generation, const struct err *err);
 
 /* Runs the loop until the condition holds. */
-#define WAIT_FOR(loop, condition)                                                               \
-    do {                                                                                        \
-        int64_t deadline_ = event_now_ms(loop) + MEMBER_DEADLINE_MS;                            \
-        bool never_ = false;                                                                    \
-                                                                                                \
-        while (!(condition) && event_now_ms(loop) < deadline_)                                  \
-            event_loop_run_until(loop, &never_, event_now_ms(loop) + MEMBER_TURN_MS);           \
-        if (!(condition))                                                                       \
-            fail_msg("waited in vain for: %s", #condition);                                     \
+#define WAIT_FOR(loop, condition)                                                     \
+    do {                                                                              \
+        int64_t deadline_ = event_now_ms(loop) + MEMBER_DEADLINE_MS;                  \
+        bool never_ = false;                                                          \
+                                                                                      \
+        while (!(condition) && event_now_ms(loop) < deadline_)                        \
+            event_loop_run_until(loop, &never_, event_now_ms(loop) + MEMBER_TURN_MS); \
+        if (!(condition))                                                             \
+            fail_msg("waited in vain for: %s", #condition);                           \
     } while (0)
 
 #endif

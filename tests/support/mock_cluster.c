@@ -76,9 +76,8 @@ struct kafka_props *mock_cluster_props(const struct mock_cluster *m)
     struct kafka_props *p = kafka_props_new();
 
     assert_non_null(p);
-    assert_int_equal(kafka_props_set(p, "bootstrap.servers",
-                                     rd_kafka_mock_cluster_bootstraps(m->cluster)),
-                     0);
+    assert_int_equal(
+        kafka_props_set(p, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(m->cluster)), 0);
     return p;
 }
 
@@ -116,12 +115,11 @@ void mock_cluster_produce(struct mock_cluster *m, const char *topic, int32_t par
     rd_kafka_metadata_destroy(md);
     for (int i = 0; i < n; i++) {
         snprintf(value, sizeof(value), "%d", i);
-        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic),
-                                           RD_KAFKA_V_PARTITION(partition),
-                                           RD_KAFKA_V_VALUE(value, strlen(value)),
-                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                           RD_KAFKA_V_END),
-                         0);
+        assert_int_equal(
+            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                              RD_KAFKA_V_VALUE(value, strlen(value)),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+            0);
     }
     assert_int_equal(rd_kafka_flush(rk, CALL_TIMEOUT_MS), 0);
     rd_kafka_topic_destroy(handle);

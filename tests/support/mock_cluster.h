@@ -33,7 +33,7 @@ struct kafka_props *mock_cluster_props(const struct mock_cluster *m);
 /* The next n requests of this type are answered with this Kafka error code. */
 void mock_cluster_fail(struct mock_cluster *m, enum mock_api api, int code, size_t n);
 void mock_cluster_heal(struct mock_cluster *m, enum mock_api api); /* forgets what was pushed */
-void mock_cluster_down(struct mock_cluster *m, int broker); /* 1, 2, ... */
+void mock_cluster_down(struct mock_cluster *m, int broker);        /* 1, 2, ... */
 void mock_cluster_up(struct mock_cluster *m, int broker);
 
 /* Appends n records, keyless, with the values "0", "1", ...; returns when all are stored. */

@@ -1,5 +1,5 @@
-/* One member of a consumer group against librdkafka's mock cluster. A new group takes the mock three
- * seconds, so the groups of all tests are joined at once, each with a topic of its own. */
+/* One member of a consumer group against librdkafka's mock cluster. A new group takes the mock
+ * three seconds, so the groups of all tests are joined at once, each with a topic of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,14 +14,22 @@
 static struct mock_cluster *cluster;
 static struct event_loop *loop;
 
-static struct member committed = { .group_id = "g1", .topic = "committed", .start = KAFKA_OFFSET_NONE };
+static struct member committed = { .group_id = "g1",
+                                   .topic = "committed",
+                                   .start = KAFKA_OFFSET_NONE };
 static struct member explicit = { .group_id = "g2", .topic = "explicit", .start = 6 };
-static struct member paused = { .group_id = "g3", .topic = "paused", .start = KAFKA_OFFSET_BEGINNING };
+static struct member paused = { .group_id = "g3",
+                                .topic = "paused",
+                                .start = KAFKA_OFFSET_BEGINNING };
 static struct member startless = { .group_id = "g4", .topic = "startless", .manual = true };
 static struct member lost = { .group_id = "g5", .topic = "lost", .manual = true };
-static struct member marked = { .group_id = "g6", .topic = "marked", .start = KAFKA_OFFSET_BEGINNING };
+static struct member marked = { .group_id = "g6",
+                                .topic = "marked",
+                                .start = KAFKA_OFFSET_BEGINNING };
 static struct member unanswered = { .group_id = "g7", .topic = "unanswered", .manual = true };
-static struct member logging = { .group_id = "g8", .topic = "logging", .manual = true, .debug = "cgrp" };
+static struct member logging = {
+    .group_id = "g8", .topic = "logging", .manual = true, .debug = "cgrp"
+};
 static struct member many = { .group_id = "g9", .topic = "many", .start = KAFKA_OFFSET_BEGINNING };
 
 static int join_all(void **state)
@@ -217,16 +225,14 @@ static void an_error_for_committed_offsets_is_not_taken_as_none(void **state)
     mock_cluster_commit(own, m.group_id, m.topic, 5, "map");
     mock_cluster_fail(own, MOCK_OFFSET_FETCH, CODE_GROUP_AUTHORIZATION_FAILED, 1);
     member_join(&m, own, loop);
-    assert_int_equal(consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS,
-                                        member_on_committed, &m),
-                     0);
+    assert_int_equal(
+        consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS, member_on_committed, &m), 0);
     WAIT_FOR(loop, m.committed_done);
     assert_int_equal(m.committed_n, 1);
     assert_true(m.committed[0].failed);
     m.committed_done = false;
-    assert_int_equal(consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS,
-                                        member_on_committed, &m),
-                     0);
+    assert_int_equal(
+        consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS, member_on_committed, &m), 0);
     WAIT_FOR(loop, m.committed_done);
     assert_int_equal(m.committed_err.kind, ERR_NONE);
     assert_false(m.committed[0].failed);

@@ -13,9 +13,9 @@
 #include "common/broker/txn.h"
 #include "tests/support/member.h"
 
-#define TOPIC "requests"
+#define TOPIC                           "requests"
 #define CODE_TOPIC_AUTHORIZATION_FAILED 29
-#define TICKETS_MAX 64
+#define TICKETS_MAX                     64
 
 static struct mock_cluster *cluster;
 static struct event_loop *loop;
@@ -268,9 +268,8 @@ static void the_cluster_and_its_topics_are_found(void **state)
     assert_int_equal(admin_cluster(a, MEMBER_DEADLINE_MS, id, &brokers, &err), 0);
     assert_int_equal(brokers, 1);
     assert_true(id[0] != '\0');
-    assert_int_equal(admin_topic_partitions(a, TOPIC, MEMBER_DEADLINE_MS, &partitions,
-                                            &replication, &err),
-                     0);
+    assert_int_equal(
+        admin_topic_partitions(a, TOPIC, MEMBER_DEADLINE_MS, &partitions, &replication, &err), 0);
     assert_int_equal(partitions, 7);
     assert_int_equal(replication, 1);
     assert_int_equal(admin_watermarks(a, TOPIC, 2, MEMBER_DEADLINE_MS, &low, &high, &err), 0);

@@ -66,9 +66,11 @@ static void a_bad_file_is_refused_with_its_line(void **state)
     static const struct {
         const char *text, *msg;
     } rows[] = {
-        { "a=1\nb\n", "Kafka properties file FILE: line 2: a Kafka property is written name=value" },
-        { "\n\n = x", "Kafka properties file FILE: line 3: a Kafka property needs a name before the "
-                      "equals sign" },
+        { "a=1\nb\n",
+          "Kafka properties file FILE: line 2: a Kafka property is written name=value" },
+        { "\n\n = x",
+          "Kafka properties file FILE: line 3: a Kafka property needs a name before the "
+          "equals sign" },
         { "linger.ms=1\n#\nacks=1\n",
           "Kafka properties file FILE: line 3: the Kafka property acks cannot be set: every message "
           "must be on all in-sync replicas" },
@@ -97,8 +99,9 @@ static void what_is_not_a_text_file_is_refused(void **state)
     free(big);
     assert_int_equal(kafka_props_load(props, "/nonexistent/kafka", &err), -1);
     assert_int_equal(err.kind, ERR_CONFIG);
-    assert_string_equal(err.msg, "Kafka properties file /nonexistent/kafka: cannot be read: No such "
-                                 "file or directory");
+    assert_string_equal(err.msg,
+                        "Kafka properties file /nonexistent/kafka: cannot be read: No such "
+                        "file or directory");
 }
 
 static void the_later_one_of_a_property_wins(void **state)
@@ -114,12 +117,22 @@ static void the_later_one_of_a_property_wins(void **state)
 static void what_correctness_hangs_on_cannot_be_set(void **state)
 {
     static const char *const pairs[] = {
-        "enable.auto.commit=true",  "auto.commit.enable=true", "enable.auto.offset.store=true",
-        "auto.offset.reset=latest", "isolation.level=read_uncommitted",
-        "partition.assignment.strategy=cooperative-sticky",    "group.protocol=consumer",
-        "group.id=other",           "session.timeout.ms=1000", "enable.idempotence=false",
-        "transactional.id=x",       "transaction.timeout.ms=1", "acks=1",
-        "request.required.acks=0",  "partitioner=random",      "enable.partition.eof=true",
+        "enable.auto.commit=true",
+        "auto.commit.enable=true",
+        "enable.auto.offset.store=true",
+        "auto.offset.reset=latest",
+        "isolation.level=read_uncommitted",
+        "partition.assignment.strategy=cooperative-sticky",
+        "group.protocol=consumer",
+        "group.id=other",
+        "session.timeout.ms=1000",
+        "enable.idempotence=false",
+        "transactional.id=x",
+        "transaction.timeout.ms=1",
+        "acks=1",
+        "request.required.acks=0",
+        "partitioner=random",
+        "enable.partition.eof=true",
         "log.queue=false",
     };
     char name[64];

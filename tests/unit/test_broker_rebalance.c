@@ -1,4 +1,5 @@
-/* Two members of one group, and a member that is a producer's, against librdkafka's mock cluster. */
+/* Two members of one group, and a member that is a producer's, against librdkafka's mock cluster.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

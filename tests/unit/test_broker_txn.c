@@ -11,7 +11,7 @@
 #include "common/broker/txn.h"
 #include "tests/support/member.h"
 
-#define RESULTS "results"
+#define RESULTS  "results"
 #define REQUESTS "requests"
 
 /* Kafka's protocol error codes. */
@@ -37,14 +37,17 @@ static struct event_loop *loop;
 static struct member member = { .group_id = "workers", .topic = REQUESTS, .manual = true };
 static struct err err;
 
-static const struct txn_message message = { .topic = RESULTS, .partition = -1, .value = "v",
-                                            .value_len = 1 };
+static const struct txn_message message = {
+    .topic = RESULTS, .partition = -1, .value = "v", .value_len = 1
+};
 
 static struct txn *open_txn(void)
 {
     static const char *const topics[] = { RESULTS };
-    struct txn_config config = { .props = member.props, .transactional_id = "workers-1",
-                                 .transaction_timeout_ms = 10000, .client_id = "test" };
+    struct txn_config config = { .props = member.props,
+                                 .transactional_id = "workers-1",
+                                 .transaction_timeout_ms = 10000,
+                                 .client_id = "test" };
     struct txn *t = txn_new(&config, &err);
 
     if (t == NULL)
@@ -75,7 +78,8 @@ static int leave_group(void **state)
     return 0;
 }
 
-/* One whole transaction; returns the first answer that is not OK. RETRY is followed by the same call. */
+/* One whole transaction; returns the first answer that is not OK. RETRY is followed by the same
+ * call. */
 static enum txn_result run(struct txn *t)
 {
     const struct kafka_offset offset = { .topic = REQUESTS, .offset = 3, .metadata = "r1:x" };
@@ -212,8 +216,10 @@ static void a_message_outside_a_transaction_is_refused(void **state)
 static void starting_may_be_repeated_while_the_brokers_are_away(void **state)
 {
     static const char *const topics[] = { RESULTS };
-    struct txn_config config = { .props = member.props, .transactional_id = "workers-2",
-                                 .transaction_timeout_ms = 10000, .client_id = "test" };
+    struct txn_config config = { .props = member.props,
+                                 .transactional_id = "workers-2",
+                                 .transaction_timeout_ms = 10000,
+                                 .client_id = "test" };
     struct txn *t = txn_new(&config, &err);
     enum txn_result result;
 
