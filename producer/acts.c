@@ -40,8 +40,12 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { .name = "at", .type = CELL_TEXT },     { .name = "act", .type = CELL_TEXT },   { .name = "target", .type = CELL_TEXT },
-    { .name = "actor", .type = CELL_TEXT },  { .name = "reason", .type = CELL_TEXT }, { .name = "details", .type = CELL_JSON },
+    { .name = "at", .type = CELL_TEXT },
+    { .name = "act", .type = CELL_TEXT },
+    { .name = "target", .type = CELL_TEXT },
+    { .name = "actor", .type = CELL_TEXT },
+    { .name = "reason", .type = CELL_TEXT },
+    { .name = "details", .type = CELL_JSON },
     { .name = "act_id", .type = CELL_INT, .extra = true },
 };
 

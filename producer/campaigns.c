@@ -50,14 +50,22 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { .name = "campaign_id", .type = CELL_TEXT }, { .name = "name", .type = CELL_TEXT },
-    { .name = "state", .type = CELL_STATE },      { .name = "selected", .type = CELL_INT },
-    { .name = "ended", .type = CELL_INT },        { .name = "failed", .type = CELL_INT },
-    { .name = "actor", .type = CELL_TEXT },       { .name = "created_at", .type = CELL_TEXT },
-    { .name = "ended_at", .type = CELL_TEXT },    { .name = "reason", .type = CELL_TEXT, .extra = true },
-    { .name = "lane", .type = CELL_TEXT, .extra = true },         { .name = "left_out", .type = CELL_INT, .extra = true },
-    { .name = "published", .type = CELL_INT, .extra = true },     { .name = "results", .type = CELL_INT, .extra = true },
-    { .name = "external", .type = CELL_BOOL, .extra = true },     { .name = "state_reason", .type = CELL_TEXT, .extra = true },
+    { .name = "campaign_id", .type = CELL_TEXT },
+    { .name = "name", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },
+    { .name = "selected", .type = CELL_INT },
+    { .name = "ended", .type = CELL_INT },
+    { .name = "failed", .type = CELL_INT },
+    { .name = "actor", .type = CELL_TEXT },
+    { .name = "created_at", .type = CELL_TEXT },
+    { .name = "ended_at", .type = CELL_TEXT },
+    { .name = "reason", .type = CELL_TEXT, .extra = true },
+    { .name = "lane", .type = CELL_TEXT, .extra = true },
+    { .name = "left_out", .type = CELL_INT, .extra = true },
+    { .name = "published", .type = CELL_INT, .extra = true },
+    { .name = "results", .type = CELL_INT, .extra = true },
+    { .name = "external", .type = CELL_BOOL, .extra = true },
+    { .name = "state_reason", .type = CELL_TEXT, .extra = true },
     { .name = "parent", .type = CELL_TEXT, .extra = true },
 };
 

@@ -1,4 +1,5 @@
-/* config show|sample: what is set, and from where; or a file with every option that may stand in one. */
+/* config show|sample: what is set, and from where; or a file with every option that may stand in
+ * one. */
 #include <string.h>
 
 #include "producer/verb.h"

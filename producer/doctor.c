@@ -46,9 +46,10 @@ static void configuration(struct doctor *d)
     const char *file = d->call->options.file;
 
     if (c->connect_server == NULL)
-        doctor_say(d, VERDICT_WARN, "configuration",
-                   "CONNECT_SERVER is not set: results will have no links, and `topics apply` names "
-                   "the installation by a random id");
+        doctor_say(
+            d, VERDICT_WARN, "configuration",
+            "CONNECT_SERVER is not set: results will have no links, and `topics apply` names "
+            "the installation by a random id");
     else
         doctor_say(d, VERDICT_OK, "configuration", "%s%s; Connect is at %s",
                    file != NULL ? "from " : "without a file", file != NULL ? file : "",

@@ -13,8 +13,8 @@ enum verdict { VERDICT_OK, VERDICT_WARN, VERDICT_FAIL };
 struct doctor {
     struct call *call;
     struct output *out;
-    int code; /* of the first check that failed: the others may follow from it */
-    bool ledger; /* it can be asked */
+    int code;                  /* of the first check that failed: the others may follow from it */
+    bool ledger;               /* it can be asked */
     int64_t database_ahead_ms; /* of this machine's clock */
     bool database_time;
     struct installation installation;

@@ -72,7 +72,8 @@ static bool replica(struct doctor *d, struct probe *p, const struct replica_addr
 
     buf_init(&url, URL_MAX_BYTES);
     api_url_settings(&url, r->url);
-    rc = ask(p, &(struct probe_request){ buf_str(&url), address, true }, &seen, read_settings, &err);
+    rc =
+        ask(p, &(struct probe_request){ buf_str(&url), address, true }, &seen, read_settings, &err);
     buf_done(&url);
     if (rc != 0) {
         doctor_fail(d, "replica", &err);

@@ -30,13 +30,15 @@ static const char SQL_RIGHTS[] =
 static void roles(struct doctor *d, const struct db_reply *reply)
 {
     if (db_bool(reply, 0, 0, 3))
-        doctor_say(d, VERDICT_WARN, "roles",
-                   "%s is a superuser: members of rebuild_operator and rebuild_worker need far less",
-                   db_text(reply, 0, 0, 2));
+        doctor_say(
+            d, VERDICT_WARN, "roles",
+            "%s is a superuser: members of rebuild_operator and rebuild_worker need far less",
+            db_text(reply, 0, 0, 2));
     else if (db_int(reply, 0, 0, 4) < 3)
-        doctor_say(d, VERDICT_WARN, "roles",
-                   "the roles rebuild_operator, rebuild_worker and rebuild_reader are not all there: "
-                   "`rebuild-producer migrate` prints the statements");
+        doctor_say(
+            d, VERDICT_WARN, "roles",
+            "the roles rebuild_operator, rebuild_worker and rebuild_reader are not all there: "
+            "`rebuild-producer migrate` prints the statements");
     else
         doctor_say(d, VERDICT_OK, "roles", "%s is no superuser, and the three roles are there",
                    db_text(reply, 0, 0, 2));
@@ -48,7 +50,8 @@ static void rights(struct doctor *d)
     struct db_reply *reply = NULL;
     struct err err;
 
-    if (session_query(&d->call->session, SQL_RIGHTS, 1, &schema, &reply, &err) != 0) {
+    if (session_query(&d->call->session, &(struct statement){ SQL_RIGHTS, 1, &schema }, &reply,
+                      &err) != 0) {
         doctor_fail(d, "rights", &err);
         return;
     }
@@ -72,8 +75,8 @@ static void ledger(struct doctor *d)
         return;
     }
     d->ledger = true;
-    doctor_say(d, VERDICT_OK, "ledger", "schema %s is at version %d",
-               d->call->config.shared.schema, version);
+    doctor_say(d, VERDICT_OK, "ledger", "schema %s is at version %d", d->call->config.shared.schema,
+               version);
     rights(d);
 }
 
@@ -89,7 +92,7 @@ void doctor_database(struct doctor *d)
         return;
     }
     asked_ms = clock_wall_ms();
-    if (session_query(s, SQL_SERVER, 0, NULL, &reply, &err) != 0) {
+    if (session_query(s, &(struct statement){ SQL_SERVER, 0, NULL }, &reply, &err) != 0) {
         doctor_fail(d, "database", &err);
         return;
     }
@@ -108,9 +111,10 @@ void doctor_database(struct doctor *d)
 static void optional_columns(const struct content_table *t, struct buf *missing)
 {
     static const char *const optional[] = {
-        "title",      "name",           "owner_guid", "owner_username",   "access_type",
-        "locked",     "r_version",      "py_version", "quarto_version",   "image_name",
-        "created_time", "last_deployed_time", "tags", "usage",
+        "title",          "name",       "owner_guid",   "owner_username",
+        "access_type",    "locked",     "r_version",    "py_version",
+        "quarto_version", "image_name", "created_time", "last_deployed_time",
+        "tags",           "usage",
     };
 
     for (size_t i = 0; i < sizeof(optional) / sizeof(optional[0]); i++)
@@ -126,16 +130,18 @@ static int count_rows(struct doctor *d, const struct content_table *t, struct db
     int rc;
 
     query_init(&q);
-    query_add(&q,
-              "select count(*), count(*) filter (where (lower(btrim(guid::text)) ~ "
-              SELECT_GUID_PATTERN ") is not true), count(guid) - count(distinct guid::text) from %s",
-              t->name);
+    query_add(
+        &q,
+        "select count(*), count(*) filter (where (lower(btrim(guid::text)) ~ " SELECT_GUID_PATTERN
+        ") is not true), count(guid) - count(distinct guid::text) from %s",
+        t->name);
     rc = query_run(&q, &d->call->session, ret, err);
     query_done(&q);
     return rc;
 }
 
-static void judge_rows(struct doctor *d, const struct content_table *t, const struct db_reply *reply)
+static void judge_rows(struct doctor *d, const struct content_table *t,
+                       const struct db_reply *reply)
 {
     int64_t rows = db_int(reply, 0, 0, 0), bad = db_int(reply, 0, 0, 1);
     int64_t doubles = db_int(reply, 0, 0, 2);
@@ -144,10 +150,12 @@ static void judge_rows(struct doctor *d, const struct content_table *t, const st
         doctor_say(d, VERDICT_WARN, "content table", "%s is empty", t->said);
     if (bad > 0)
         doctor_say(d, VERDICT_WARN, "content table",
-                   "%" PRId64 " rows of %s have no valid guid and are never selected", bad, t->said);
+                   "%" PRId64 " rows of %s have no valid guid and are never selected", bad,
+                   t->said);
     if (doubles > 0)
         doctor_say(d, VERDICT_WARN, "content table",
-                   "%" PRId64 " rows of %s repeat a guid; one row of each counts", doubles, t->said);
+                   "%" PRId64 " rows of %s repeat a guid; one row of each counts", doubles,
+                   t->said);
 }
 
 void doctor_content(struct doctor *d)

@@ -38,8 +38,7 @@ static void topic(struct doctor *d, const struct topic_state *t, bool requests)
         doctor_fail(d, "topics", &err);
         return;
     }
-    if (requests && d->installation.partitions > 0 &&
-        t->partitions != d->installation.partitions) {
+    if (requests && d->installation.partitions > 0 && t->partitions != d->installation.partitions) {
         err_set(&err, ERR_CONFIG, "%s has %d partitions, and the ledger was set up with %d",
                 t->name, t->partitions, d->installation.partitions);
         doctor_fail(d, "topics", &err);
@@ -78,8 +77,9 @@ static void installation(struct doctor *d, const char *cluster_id)
         return;
     }
     if (d->installation.partitions == 0) {
-        err_set(&err, ERR_CONFIG, "the ledger is not bound to topics: `rebuild-producer topics "
-                                  "apply` does it");
+        err_set(&err, ERR_CONFIG,
+                "the ledger is not bound to topics: `rebuild-producer topics "
+                "apply` does it");
         doctor_fail(d, "installation", &err);
         return;
     }
@@ -122,7 +122,8 @@ static void lost(struct doctor *d)
 
     if (!d->ledger || d->installation.partitions == 0)
         return;
-    if (session_query(&d->call->session, SQL_PLACES, 0, NULL, &reply, &err) != 0) {
+    if (session_query(&d->call->session, &(struct statement){ SQL_PLACES, 0, NULL }, &reply,
+                      &err) != 0) {
         doctor_fail(d, "requests", &err);
         return;
     }
@@ -160,9 +161,8 @@ void doctor_kafka(struct doctor *d)
 
 void doctor_workers(struct doctor *d)
 {
-    static const char SQL[] =
-        "select count(*) from @worker where state in ('starting', 'running')"
-        " and last_seen > now() - $1::bigint * interval '1 ms'";
+    static const char SQL[] = "select count(*) from @worker where state in ('starting', 'running')"
+                              " and last_seen > now() - $1::bigint * interval '1 ms'";
     char dead_ms[16];
     const char *params[] = { dead_ms };
     struct db_reply *reply = NULL;
@@ -172,7 +172,8 @@ void doctor_workers(struct doctor *d)
     if (!d->ledger)
         return;
     snprintf(dead_ms, sizeof(dead_ms), "%d", WORKER_DEAD_MS);
-    if (session_query(&d->call->session, SQL, 1, params, &reply, &err) != 0) {
+    if (session_query(&d->call->session, &(struct statement){ SQL, 1, params }, &reply, &err) !=
+        0) {
         doctor_fail(d, "workers", &err);
         return;
     }

@@ -1,5 +1,6 @@
-/* enqueue: selects content, writes the campaign, publishes its requests, and waits if told to. What can
- * be wrong is looked at before anything is written; the same campaign id goes on where it stopped. */
+/* enqueue: selects content, writes the campaign, publishes its requests, and waits if told to. What
+ * can be wrong is looked at before anything is written; the same campaign id goes on where it
+ * stopped. */
 #include "producer/enqueue.h"
 
 #include <inttypes.h>
@@ -49,8 +50,9 @@ static int check_installation(struct enqueue *e, struct err *err)
     if (installation_read(s, &is, err) != 0)
         return -1;
     if (is.partitions == 0)
-        return err_set(err, ERR_CONFIG, "the topics are not set up: run `rebuild-producer topics "
-                                        "apply`");
+        return err_set(err, ERR_CONFIG,
+                       "the topics are not set up: run `rebuild-producer topics "
+                       "apply`");
     str_copy(e->source, sizeof(e->source), is.source);
     if (e->call->enqueue.dry_run)
         return 0;
@@ -93,8 +95,8 @@ static int create(struct enqueue *e, struct err *err)
     if (ask(e, err) != 0 || enqueue_insert(e, err) != 0)
         return -1;
     if (e->malformed > 0)
-        session_say(s, "%" PRId64 " rows of the content table %s have no valid guid",
-                    e->malformed, e->table.said);
+        session_say(s, "%" PRId64 " rows of the content table %s have no valid guid", e->malformed,
+                    e->table.said);
     if (!e->created)
         return 0;
     session_say(s, "campaign %s: %" PRId64 " items selected", e->campaign_text, e->selected);

@@ -75,7 +75,7 @@ static int estimate(struct dry *d, struct err *err)
     struct db_reply *reply = NULL;
     int64_t builds = d->e->selected - skips(d), slots;
 
-    if (session_query(&c->session, SQL_SPEED, 0, NULL, &reply, err) != 0)
+    if (session_query(&c->session, &(struct statement){ SQL_SPEED, 0, NULL }, &reply, err) != 0)
         return -1;
     d->slots = db_int(reply, 0, 0, 0);
     d->build_s = db_num(reply, 0, 0, 1);
@@ -128,10 +128,10 @@ static int print_object(const struct dry *d, struct err *err)
     struct buf json[KINDS_N];
     char number[7][NUMBER_BYTES];
     struct output_field fields[12] = {
-        { "dry_run", CELL_BOOL, "t" },          { "selected", CELL_INT, number[0] },
-        { "left_out", CELL_INT, number[1] },    { "left_out_open", CELL_INT, number[2] },
-        { "not_found", CELL_INT, number[3] },   { "slots", CELL_INT, number[4] },
-        { "build_s", CELL_NUM, number[5] },     { "estimate_s", CELL_NUM, number[6] },
+        { "dry_run", CELL_BOOL, "t" },        { "selected", CELL_INT, number[0] },
+        { "left_out", CELL_INT, number[1] },  { "left_out_open", CELL_INT, number[2] },
+        { "not_found", CELL_INT, number[3] }, { "slots", CELL_INT, number[4] },
+        { "build_s", CELL_NUM, number[5] },   { "estimate_s", CELL_NUM, number[6] },
     };
     int rc;
 
@@ -164,8 +164,9 @@ static int print_table(const struct dry *d, struct err *err)
     };
     const struct enqueue *e = d->e;
 
-    printf("%" PRId64 " items would be enqueued, %" PRId64 " of them with nothing to rebuild; %" PRId64
-           " are left out, %" PRId64 " because a request for them is open\n",
+    printf("%" PRId64 " items would be enqueued, %" PRId64
+           " of them with nothing to rebuild; %" PRId64 " are left out, %" PRId64
+           " because a request for them is open\n",
            e->selected, skips(d), e->left_open + e->left_reprocess, e->left_open);
     if (d->estimate_s >= 0)
         printf("about %.0f min at %" PRId64 " builds at once, %.1f s each\n", d->estimate_s / 60,
@@ -185,8 +186,9 @@ static const char SQL_MESSAGES[] =
 static void read_content(struct content *c, const struct db_reply *rows, size_t row)
 {
     char **const texts[] = {
-        &c->guid,        &c->bundle_id,  &c->app_mode,  &c->title,      &c->name,           &c->owner_guid,
-        &c->owner_username, &c->access_type, &c->r_version, &c->py_version, &c->quarto_version, &c->image_name,
+        &c->guid,      &c->bundle_id,  &c->app_mode,       &c->title,
+        &c->name,      &c->owner_guid, &c->owner_username, &c->access_type,
+        &c->r_version, &c->py_version, &c->quarto_version, &c->image_name,
     };
     ptrdiff_t n;
 

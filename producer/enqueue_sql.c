@@ -16,8 +16,8 @@
 static const char SQL_LOCK[] =
     "select pg_advisory_xact_lock(hashtext('connect-rebuild enqueue ' || $1))";
 
-#define ITEM_TEXTS                                                                            \
-    "bundle_id, app_mode, title, name, owner_guid, owner_username, access_type, r_version,"   \
+#define ITEM_TEXTS                                                                          \
+    "bundle_id, app_mode, title, name, owner_guid, owner_username, access_type, r_version," \
     " py_version, quarto_version, image_name, access_paths"
 
 /* ---- selection ---- */
@@ -255,16 +255,18 @@ static void add_campaign(struct query *q, const struct enqueue *e)
 
 static void add_inserts(struct query *q)
 {
-    query_add(q, ", ins as (insert into @item (request_id, campaign_id, rank, lane, content_guid, "
-                 ITEM_TEXTS ", groups) select @request_id(camp.campaign_id, guid),"
-                 " camp.campaign_id, rank, camp.lane, guid, bundle_id, app_mode, title, c.name,"
-                 " owner_guid, owner_username, access_type, r_version, py_version, quarto_version,"
-                 " image_name, access_paths, groups from chosen c, camp)"
-                 ", grp as (insert into @runtime_group (campaign_id, key) select distinct"
-                 " camp.campaign_id, k from camp, chosen, unnest(groups) k where camp.warm_up > 0)"
-                 ", deed as (insert into @act (act, target, details, actor, reason)"
-                 " select 'enqueue', campaign_id::text, jsonb_build_object('name', name,"
-                 " 'selected', selected, 'left_out', left_out), actor, reason from camp)");
+    query_add(
+        q,
+        ", ins as (insert into @item (request_id, campaign_id, rank, lane, content_guid, " ITEM_TEXTS
+        ", groups) select @request_id(camp.campaign_id, guid),"
+        " camp.campaign_id, rank, camp.lane, guid, bundle_id, app_mode, title, c.name,"
+        " owner_guid, owner_username, access_type, r_version, py_version, quarto_version,"
+        " image_name, access_paths, groups from chosen c, camp)"
+        ", grp as (insert into @runtime_group (campaign_id, key) select distinct"
+        " camp.campaign_id, k from camp, chosen, unnest(groups) k where camp.warm_up > 0)"
+        ", deed as (insert into @act (act, target, details, actor, reason)"
+        " select 'enqueue', campaign_id::text, jsonb_build_object('name', name,"
+        " 'selected', selected, 'left_out', left_out), actor, reason from camp)");
 }
 
 static int build_insert(struct enqueue *e, struct query *q, struct err *err)
@@ -324,7 +326,7 @@ int enqueue_look_up(struct enqueue *e, struct err *err)
     struct db_reply *reply = NULL;
     int rc = 0;
 
-    if (session_query(&e->call->session, SQL, 1, params, &reply, err) != 0)
+    if (session_query(&e->call->session, &(struct statement){ SQL, 1, params }, &reply, err) != 0)
         return -1;
     e->resumed = db_rows(reply, 0) > 0;
     if (db_bool(reply, 0, 0, 0))

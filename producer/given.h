@@ -9,8 +9,8 @@
 #define GIVEN_MAX_BYTES (256 * 1024)
 #define GIVEN_LIST_MAX  1000 /* values of a list; the rest is counted as NAME_more */
 
-/* An object with one member for each option of the table with this base. Defaults are among them only
- * if `defaults`; what is unset never is. */
+/* An object with one member for each option of the table with this base. Defaults are among them
+ * only if `defaults`; what is unset never is. */
 void given_json(const struct options *o, const void *base, bool defaults, struct buf *out);
 
 #endif

@@ -5,15 +5,24 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { .name = "started_at", .type = CELL_TEXT },  { .name = "campaign_id", .type = CELL_TEXT, .extra = true },
-    { .name = "campaign", .type = CELL_TEXT },    { .name = "attempt", .type = CELL_INT },
-    { .name = "outcome", .type = CELL_STATE },    { .name = "code", .type = CELL_INT },
-    { .name = "build_s", .type = CELL_NUM },      { .name = "replica", .type = CELL_TEXT },
-    { .name = "task_id", .type = CELL_TEXT },     { .name = "adopted", .type = CELL_INT },
-    { .name = "error_class", .type = CELL_TEXT }, { .name = "error_message", .type = CELL_TEXT },
-    { .name = "request_id", .type = CELL_TEXT, .extra = true },   { .name = "attempt_id", .type = CELL_TEXT, .extra = true },
-    { .name = "bundle_id", .type = CELL_TEXT, .extra = true },    { .name = "worker", .type = CELL_TEXT, .extra = true },
-    { .name = "ended_at", .type = CELL_TEXT, .extra = true },     { .name = "charged", .type = CELL_BOOL, .extra = true },
+    { .name = "started_at", .type = CELL_TEXT },
+    { .name = "campaign_id", .type = CELL_TEXT, .extra = true },
+    { .name = "campaign", .type = CELL_TEXT },
+    { .name = "attempt", .type = CELL_INT },
+    { .name = "outcome", .type = CELL_STATE },
+    { .name = "code", .type = CELL_INT },
+    { .name = "build_s", .type = CELL_NUM },
+    { .name = "replica", .type = CELL_TEXT },
+    { .name = "task_id", .type = CELL_TEXT },
+    { .name = "adopted", .type = CELL_INT },
+    { .name = "error_class", .type = CELL_TEXT },
+    { .name = "error_message", .type = CELL_TEXT },
+    { .name = "request_id", .type = CELL_TEXT, .extra = true },
+    { .name = "attempt_id", .type = CELL_TEXT, .extra = true },
+    { .name = "bundle_id", .type = CELL_TEXT, .extra = true },
+    { .name = "worker", .type = CELL_TEXT, .extra = true },
+    { .name = "ended_at", .type = CELL_TEXT, .extra = true },
+    { .name = "charged", .type = CELL_BOOL, .extra = true },
     { .name = "log_tail", .type = CELL_JSON, .extra = true },
 };
 
@@ -37,7 +46,7 @@ static int run(struct call *c, struct err *err)
     if (!uuid_parse(guid, &parsed))
         return err_set(err, ERR_CONFIG, "history: \"%.80s\" is not a content guid", guid);
     if (session_ledger(&c->session, err) == 0 &&
-        session_query(&c->session, SQL, 1, &guid, &reply, err) == 0)
+        session_query(&c->session, &(struct statement){ SQL, 1, &guid }, &reply, err) == 0)
         rc = output_reply(&c->config, columns, sizeof(columns) / sizeof(columns[0]), reply, err);
     db_reply_free(reply);
     return rc;

@@ -1,5 +1,5 @@
-/* ^C and SIGTERM while a verb waits: the first one asks it to stop in order, the second one ends the
- * process as if nobody had listened. */
+/* ^C and SIGTERM while a verb waits: the first one asks it to stop in order, the second one ends
+ * the process as if nobody had listened. */
 #ifndef PRODUCER_INTERRUPT_H
 #define PRODUCER_INTERRUPT_H
 

@@ -5,13 +5,20 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { .name = "guid", .type = CELL_TEXT },          { .name = "title", .type = CELL_TEXT },
-    { .name = "app_mode", .type = CELL_TEXT },      { .name = "r_version", .type = CELL_TEXT },
-    { .name = "py_version", .type = CELL_TEXT },    { .name = "image_name", .type = CELL_TEXT },
-    { .name = "owner_username", .type = CELL_TEXT }, { .name = "bundle_id", .type = CELL_TEXT },
-    { .name = "name", .type = CELL_TEXT, .extra = true },           { .name = "owner_guid", .type = CELL_TEXT, .extra = true },
-    { .name = "access_type", .type = CELL_TEXT, .extra = true },    { .name = "quarto_version", .type = CELL_TEXT, .extra = true },
-    { .name = "locked", .type = CELL_BOOL, .extra = true },         { .name = "access_paths", .type = CELL_JSON, .extra = true },
+    { .name = "guid", .type = CELL_TEXT },
+    { .name = "title", .type = CELL_TEXT },
+    { .name = "app_mode", .type = CELL_TEXT },
+    { .name = "r_version", .type = CELL_TEXT },
+    { .name = "py_version", .type = CELL_TEXT },
+    { .name = "image_name", .type = CELL_TEXT },
+    { .name = "owner_username", .type = CELL_TEXT },
+    { .name = "bundle_id", .type = CELL_TEXT },
+    { .name = "name", .type = CELL_TEXT, .extra = true },
+    { .name = "owner_guid", .type = CELL_TEXT, .extra = true },
+    { .name = "access_type", .type = CELL_TEXT, .extra = true },
+    { .name = "quarto_version", .type = CELL_TEXT, .extra = true },
+    { .name = "locked", .type = CELL_BOOL, .extra = true },
+    { .name = "access_paths", .type = CELL_JSON, .extra = true },
 };
 #define COLUMNS_N (sizeof(columns) / sizeof(columns[0]))
 

@@ -1,6 +1,6 @@
 /* migrate: brings the ledger's schema to this program's version. Each migration is one transaction
- * that first writes its row into schema_version, so of two that run at once one waits, fails on that
- * row, and finds the work done. */
+ * that first writes its row into schema_version, so of two that run at once one waits, fails on
+ * that row, and finds the work done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +175,7 @@ static int grant_roles(struct call *c, struct progress *p, struct err *err)
     struct err why = { .kind = ERR_NONE };
     bool may;
 
-    if (session_query(&c->session, SQL_MAY_ROLES, 0, NULL, &reply, err) != 0)
+    if (session_query(&c->session, &(struct statement){ SQL_MAY_ROLES, 0, NULL }, &reply, err) != 0)
         return -1;
     may = db_bool(reply, 0, 0, 0);
     db_reply_free(reply);

@@ -8,8 +8,9 @@
 
 #include "producer/options.h"
 
-#define OUTPUT_COLUMNS_MAX    40
-#define OUTPUT_CELL_MAX_BYTES (1024 * 1024) /* a selection of a hundred thousand guids is cut before */
+#define OUTPUT_COLUMNS_MAX 40
+#define OUTPUT_CELL_MAX_BYTES \
+    (1024 * 1024) /* a selection of a hundred thousand guids is cut before */
 
 enum cell_type {
     CELL_TEXT,

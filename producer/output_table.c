@@ -5,10 +5,10 @@
 
 #include "producer/output_private.h"
 
-#define GAP            2 /* blanks between two columns */
-#define NARROWEST      8 /* a column that gives way keeps this much */
-#define HEADING_BYTES  64
-#define ELLIPSIS       "\xE2\x80\xA6"
+#define GAP           2 /* blanks between two columns */
+#define NARROWEST     8 /* a column that gives way keeps this much */
+#define HEADING_BYTES 64
+#define ELLIPSIS      "\xE2\x80\xA6"
 
 static const struct {
     const char *word;

@@ -149,8 +149,7 @@ static void on_answer(void *arg, const struct http_answer *answer, const struct 
 }
 
 int probe_get(struct probe *p, const struct probe_request *request,
-              void (*read)(void *arg, const struct http_answer *answer), void *arg,
-              struct err *err)
+              void (*read)(void *arg, const struct http_answer *answer), void *arg, struct err *err)
 {
     struct event_loop *loop = p->session->loop;
     char host[RESOLVE_HOST_BYTES], port[PORT_BYTES], resolve[RESOLVE_BYTES];

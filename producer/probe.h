@@ -5,8 +5,8 @@
 #include "common/connect/answer.h"
 #include "producer/session.h"
 
-#define PROBE_CONNECT_MS   5000
-#define PROBE_TIMEOUT_MS   15000 /* a healthy server answers within milliseconds */
+#define PROBE_CONNECT_MS    5000
+#define PROBE_TIMEOUT_MS    15000 /* a healthy server answers within milliseconds */
 #define PROBE_ADDRESSES_MAX 256
 #define PROBE_ADDRESS_BYTES 48
 
@@ -14,8 +14,8 @@ struct probe;
 
 struct probe *probe_new(struct session *s, struct err *err);
 void probe_free(struct probe *p); /* NULL is fine */
-/* With the API key if `keyed`. address NULL: wherever the name leads. read() is called once, with what
- * came, whatever it is. -1: the request could not be made. */
+/* With the API key if `keyed`. address NULL: wherever the name leads. read() is called once, with
+ * what came, whatever it is. -1: the request could not be made. */
 struct probe_request {
     const char *url;
     const char *address;

@@ -11,8 +11,8 @@
 #include "common/ledger/db.h"
 #include "producer/session.h"
 
-#define FRAGMENT_BYTES  8192               /* of one query_add */
-#define LIST_MAX_BYTES  (16 * 1024 * 1024) /* a hundred thousand guids are 4 MB */
+#define FRAGMENT_BYTES 8192               /* of one query_add */
+#define LIST_MAX_BYTES (16 * 1024 * 1024) /* a hundred thousand guids are 4 MB */
 
 void query_init(struct query *q)
 {
@@ -107,6 +107,7 @@ int query_run(const struct query *q, struct session *s, struct db_reply **ret, s
 {
     if (query_check(q, err) != 0)
         return -1;
-    return session_query(s, buf_str(&q->sql), q->params_n, (const char *const *)q->params, ret,
-                         err);
+    return session_query(
+        s, &(struct statement){ buf_str(&q->sql), q->params_n, (const char *const *)q->params },
+        ret, err);
 }

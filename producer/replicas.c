@@ -4,10 +4,14 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { .name = "name", .type = CELL_TEXT },      { .name = "state", .type = CELL_STATE },
-    { .name = "in_flight", .type = CELL_INT },  { .name = "limit_now", .type = CELL_INT },
-    { .name = "max_inflight", .type = CELL_INT }, { .name = "start_rate", .type = CELL_NUM },
-    { .name = "url", .type = CELL_TEXT },       { .name = "set_by", .type = CELL_TEXT, .extra = true },
+    { .name = "name", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },
+    { .name = "in_flight", .type = CELL_INT },
+    { .name = "limit_now", .type = CELL_INT },
+    { .name = "max_inflight", .type = CELL_INT },
+    { .name = "start_rate", .type = CELL_NUM },
+    { .name = "url", .type = CELL_TEXT },
+    { .name = "set_by", .type = CELL_TEXT, .extra = true },
     { .name = "seen_s", .type = CELL_NUM, .extra = true },
 };
 
@@ -24,7 +28,7 @@ static int run(struct call *c, struct err *err)
     int rc = -1;
 
     if (session_ledger(&c->session, err) == 0 &&
-        session_query(&c->session, SQL, 0, NULL, &reply, err) == 0)
+        session_query(&c->session, &(struct statement){ SQL, 0, NULL }, &reply, err) == 0)
         rc = output_reply(&c->config, columns, sizeof(columns) / sizeof(columns[0]), reply, err);
     db_reply_free(reply);
     return rc;

@@ -11,8 +11,8 @@
 #include "producer/status.h"
 #include "producer/verb.h"
 
-#define POLL_MS      250   /* what was read so far is shown after this long without more */
-#define FLUSH_ROWS   500   /* or after this many */
+#define POLL_MS      250 /* what was read so far is shown after this long without more */
+#define FLUSH_ROWS   500 /* or after this many */
 #define NUMBER_BYTES 32
 #define QUIET_MAX_MS 60000 /* without a record before the end: an open transaction ends by then */
 
@@ -49,12 +49,18 @@ static const struct option_row rows[] = {
 };
 
 static const struct output_column columns[] = {
-    { .name = "finished_at", .type = CELL_TEXT, .width = 24 }, { .name = "outcome", .type = CELL_STATE, .width = 13 },
-    { .name = "content_guid", .type = CELL_TEXT, .width = 36 }, { .name = "title", .type = CELL_TEXT, .width = 24 },
-    { .name = "attempt", .type = CELL_INT },      { .name = "build_s", .type = CELL_NUM },
-    { .name = "replica", .type = CELL_TEXT },     { .name = "error_class", .type = CELL_TEXT },
-    { .name = "campaign_id", .type = CELL_TEXT, .extra = true },  { .name = "request_id", .type = CELL_TEXT, .extra = true },
-    { .name = "partition", .type = CELL_INT, .extra = true },     { .name = "offset", .type = CELL_INT, .extra = true },
+    { .name = "finished_at", .type = CELL_TEXT, .width = 24 },
+    { .name = "outcome", .type = CELL_STATE, .width = 13 },
+    { .name = "content_guid", .type = CELL_TEXT, .width = 36 },
+    { .name = "title", .type = CELL_TEXT, .width = 24 },
+    { .name = "attempt", .type = CELL_INT },
+    { .name = "build_s", .type = CELL_NUM },
+    { .name = "replica", .type = CELL_TEXT },
+    { .name = "error_class", .type = CELL_TEXT },
+    { .name = "campaign_id", .type = CELL_TEXT, .extra = true },
+    { .name = "request_id", .type = CELL_TEXT, .extra = true },
+    { .name = "partition", .type = CELL_INT, .extra = true },
+    { .name = "offset", .type = CELL_INT, .extra = true },
 };
 
 struct tail {

@@ -20,11 +20,11 @@ static const struct {
     const char *name;
     enum shape shape;
 } texts[] = {
-    { "bundle_id", SHAPE_ID },        { "app_mode", SHAPE_WORD },
-    { "title", SHAPE_PROSE },         { "name", SHAPE_PROSE },
-    { "owner_guid", SHAPE_ID },       { "owner_username", SHAPE_PROSE },
-    { "access_type", SHAPE_WORD },    { "r_version", SHAPE_WORD },
-    { "py_version", SHAPE_WORD },     { "quarto_version", SHAPE_WORD },
+    { "bundle_id", SHAPE_ID },     { "app_mode", SHAPE_WORD },
+    { "title", SHAPE_PROSE },      { "name", SHAPE_PROSE },
+    { "owner_guid", SHAPE_ID },    { "owner_username", SHAPE_PROSE },
+    { "access_type", SHAPE_WORD }, { "r_version", SHAPE_WORD },
+    { "py_version", SHAPE_WORD },  { "quarto_version", SHAPE_WORD },
     { "image_name", SHAPE_IMAGE },
 };
 
@@ -199,9 +199,7 @@ static int order(struct selection *s, const char **ret, struct err *err)
     case ORDER_CREATED:
         *ret = "created_time desc nulls last, ";
         return need_order(s, "created_time", err);
-    case ORDER_TITLE:
-        *ret = "lower(title) nulls last, ";
-        return need_order(s, "title", err);
+    case ORDER_TITLE: *ret = "lower(title) nulls last, "; return need_order(s, "title", err);
     case ORDER_GUID: break;
     }
     return 0;
@@ -217,12 +215,12 @@ int select_build(struct selection *s, struct query *q, struct err *err)
     if (s->list->given)
         add_list(q, s->list);
     /* a view may show an item twice; the first of its rows counts */
-    query_add(q,
-              ", fits as (select distinct on (s.guid) s.*, %s from src s%s where s.guid ~ "
-              SELECT_GUID_PATTERN,
-              s->list->given ? "l_bundle, l_paths, l_place"
-                             : "null::text as l_bundle, null::text as l_paths, 0 as l_place",
-              s->list->given ? " join listed on l_guid = s.guid" : "");
+    query_add(
+        q,
+        ", fits as (select distinct on (s.guid) s.*, %s from src s%s where s.guid ~ " SELECT_GUID_PATTERN,
+        s->list->given ? "l_bundle, l_paths, l_place"
+                       : "null::text as l_bundle, null::text as l_paths, 0 as l_place",
+        s->list->given ? " join listed on l_guid = s.guid" : "");
     if (select_filters(s, q, err) != 0)
         return -1;
     query_add(q, " order by s.guid, %sbundle_id nulls last)", by);

@@ -21,8 +21,8 @@ struct content_table {
     size_t columns_n;
 };
 
-/* ERR_CONFIG: there is no such table, or it lacks guid, bundle_id or app_mode; ERR_DENIED: it may not
- * be read. */
+/* ERR_CONFIG: there is no such table, or it lacks guid, bundle_id or app_mode; ERR_DENIED: it may
+ * not be read. */
 int content_table_read(struct session *s, const char *said, struct content_table *ret,
                        struct err *err);
 /* NULL: it has no such column. */
@@ -35,17 +35,17 @@ struct selection {
     bool usage_missing; /* set by select_build: ordered by something else */
 };
 
-/* Adds "src as (...), found as (...)": common table expressions, to stand behind WITH. `found` has the
- * content that fits, once each: guid (uuid), the columns of the item table (text, null if empty),
- * locked (boolean), access_paths (text[]) and place (bigint, 1 is first). `src` has every row, its
- * guid as lower-case text. ERR_CONFIG: a filter on a column that the table lacks, a bad expression. */
+/* Adds "src as (...), found as (...)": common table expressions, to stand behind WITH. `found` has
+ * the content that fits, once each: guid (uuid), the columns of the item table (text, null if
+ * empty), locked (boolean), access_paths (text[]) and place (bigint, 1 is first). `src` has every
+ * row, its guid as lower-case text. ERR_CONFIG: a filter on a column that the table lacks, a bad
+ * expression. */
 int select_build(struct selection *s, struct query *q, struct err *err);
 
 /* The guids of a list as one array parameter; its number. */
 int select_list_param(struct query *q, const struct select_list *l);
 
 /* Rows of src whose guid is none are not selected. */
-#define SELECT_GUID_PATTERN \
-    "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
+#define SELECT_GUID_PATTERN "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
 
 #endif

@@ -175,8 +175,8 @@ static int add_file(struct select_list *l, const char *path, read_fn *reader, st
 
 int select_list_read(const struct select_config *s, struct select_list *ret, struct err *err)
 {
-    struct select_list l = { .given = s->important != NULL || s->guids_from != NULL ||
-                                      s->guid.n > 0 };
+    struct select_list l = { .given =
+                                 s->important != NULL || s->guids_from != NULL || s->guid.n > 0 };
 
     if ((s->important != NULL && add_file(&l, s->important, select_list_important, err) != 0) ||
         add_guids(&l, &s->guid, err) != 0 ||

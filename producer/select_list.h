@@ -1,6 +1,6 @@
 /* Content that is named one by one: --guid, --guids-from, and the prepared list of performance-
- * critical content, --important, with access paths. Kept in the order given; the first of equal guids
- * counts. */
+ * critical content, --important, with access paths. Kept in the order given; the first of equal
+ * guids counts. */
 #ifndef PRODUCER_SELECT_LIST_H
 #define PRODUCER_SELECT_LIST_H
 
@@ -31,8 +31,8 @@ struct select_list {
 int select_list_read(const struct select_config *s, struct select_list *ret, struct err *err);
 void select_list_done(struct select_list *l);
 
-/* The same from a text, for the two kinds of file; what stands in `name` is said in errors. They add
- * to *l. */
+/* The same from a text, for the two kinds of file; what stands in `name` is said in errors. They
+ * add to *l. */
 int select_list_guids(struct select_list *l, const char *name, const char *text, struct err *err);
 int select_list_important(struct select_list *l, const char *name, const char *text,
                           struct err *err);

@@ -1,5 +1,5 @@
-/* The two kinds of file that name content: one guid on a line; or, for performance-critical content,
- * CSV or JSON lines with access paths. */
+/* The two kinds of file that name content: one guid on a line; or, for performance-critical
+ * content, CSV or JSON lines with access paths. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +74,8 @@ static int set_paths(struct listed *entry, const struct place *at, const char *t
 {
     size_t len;
 
-    for (const char *p = text + strspn(text, " \t;"); *p != '\0'; p += len + strspn(p + len, " \t;")) {
+    for (const char *p = text + strspn(text, " \t;"); *p != '\0';
+         p += len + strspn(p + len, " \t;")) {
         len = strcspn(p, " \t;");
         if (!listed_path(entry, p, len))
             return bad(at, p, WANT_PATH);

@@ -30,7 +30,7 @@ static int read_columns(struct session *s, const char *oid, struct content_table
 {
     struct db_reply *reply = NULL;
 
-    if (session_query(s, SQL_COLUMNS, 1, &oid, &reply, err) != 0)
+    if (session_query(s, &(struct statement){ SQL_COLUMNS, 1, &oid }, &reply, err) != 0)
         return -1;
     ret->columns_n = 0;
     for (size_t i = 0; i < db_rows(reply, 0) && i < CONTENT_COLUMNS_MAX; i++) {
@@ -49,8 +49,9 @@ static int check_needed(const struct content_table *t, struct err *err)
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
         if (content_column(t, needed[i]) == NULL)
-            return err_set(err, ERR_CONFIG, "the content table %s has no column %s, which is needed",
-                           t->said, needed[i]);
+            return err_set(err, ERR_CONFIG,
+                           "the content table %s has no column %s, which is needed", t->said,
+                           needed[i]);
     return 0;
 }
 
@@ -72,7 +73,7 @@ static int find_table(struct session *s, struct content_table *t, char oid[16], 
 
     if (!db_quote_name(t->said, exact, sizeof(exact)))
         return no_table(t->said, "and cannot", err);
-    if (session_query(s, SQL_TABLE, 2, params, &reply, &why) != 0) {
+    if (session_query(s, &(struct statement){ SQL_TABLE, 2, params }, &reply, &why) != 0) {
         if (why.kind == ERR_INTERNAL && !why.retriable) /* it cannot be a name */
             return no_table(t->said, why.msg, err);
         *err = why;

@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-#define PARTS_MAX   6 /* R has 3, Python 3, Quarto 3 or 4 */
-#define DIGITS_MAX  9 /* fits a bigint whatever stands before it */
-#define TERMS_MAX   8
-#define TERM_BYTES  64
+#define PARTS_MAX  6 /* R has 3, Python 3, Quarto 3 or 4 */
+#define DIGITS_MAX 9 /* fits a bigint whatever stands before it */
+#define TERMS_MAX  8
+#define TERM_BYTES 64
 
 /* The first number of the column, padded with zeros. */
-#define COLUMN_PARTS                                                                          \
-    "((string_to_array(substring(%s from '[0-9]{1,9}(?:[.][0-9]{1,9})*'), '.')::bigint[]"     \
+#define COLUMN_PARTS                                                                      \
+    "((string_to_array(substring(%s from '[0-9]{1,9}(?:[.][0-9]{1,9})*'), '.')::bigint[]" \
     " || '{0,0,0,0,0,0}'::bigint[])[1:%zu])"
 
 struct term {
-    const char *op; /* as SQL writes it */
+    const char *op;         /* as SQL writes it */
     char parts[TERM_BYTES]; /* "4,1,2" */
     size_t n;
     bool prefix; /* "4.2.*" */

@@ -6,8 +6,8 @@
 
 #include "producer/query.h"
 
-/* Adds " and (...)" for the SQL expression `column`. ERR_CONFIG and a sentence that names the option
- * when text is no version expression. */
+/* Adds " and (...)" for the SQL expression `column`. ERR_CONFIG and a sentence that names the
+ * option when text is no version expression. */
 int version_condition(struct query *q, const char *option, const char *column, const char *text,
                       struct err *err);
 

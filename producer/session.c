@@ -130,13 +130,13 @@ int session_run(struct session *s, struct db_unit *unit, struct db_reply **ret, 
     return db_run(s->db, unit, SESSION_STATEMENT_MS, ret, err);
 }
 
-int session_query(struct session *s, const char *sql, size_t params_n, const char *const *params,
-                  struct db_reply **ret, struct err *err)
+int session_query(struct session *s, const struct statement *st, struct db_reply **ret,
+                  struct err *err)
 {
     struct db_unit *unit = db_unit_new();
 
     if (unit == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for a statement");
-    db_add_copy(unit, sql, params_n, params);
+    db_add_copy(unit, st->sql, st->params_n, st->params);
     return session_run(s, unit, ret, err);
 }

@@ -39,9 +39,14 @@ int session_kafka(struct session *s, struct err *err);
 int session_admin(struct session *s, struct err *err);
 void session_done(struct session *s);
 
-/* One statement. The caller frees *ret, which may be NULL if no answer is wanted. */
-int session_query(struct session *s, const char *sql, size_t params_n, const char *const *params,
-                  struct db_reply **ret, struct err *err);
+struct statement {
+    const char *sql;
+    size_t params_n;
+    const char *const *params;
+};
+/* One statement. The caller frees *ret; ret may be NULL if no answer is wanted. */
+int session_query(struct session *s, const struct statement *st, struct db_reply **ret,
+                  struct err *err);
 /* A unit, which is taken in any case. */
 int session_run(struct session *s, struct db_unit *unit, struct db_reply **ret, struct err *err);
 

@@ -147,8 +147,8 @@ static void items_text(const struct campaign_status *st, char out[LINE_BYTES])
     snprintf(out, LINE_BYTES,
              "%" PRId64 " of %" PRId64 " ended, %" PRId64 " results out, %" PRId64
              " running, %" PRId64 " waiting, %" PRId64 " parked",
-             st->ended, st->selected, st->results, st->items[ITEM_RUNNING],
-             st->items[ITEM_WAITING], st->items[ITEM_PARKED]);
+             st->ended, st->selected, st->results, st->items[ITEM_RUNNING], st->items[ITEM_WAITING],
+             st->items[ITEM_PARKED]);
 }
 
 static int print_table(const struct view *v, struct err *err)

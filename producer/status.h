@@ -34,8 +34,8 @@ struct campaign_status {
     double eta_s;        /* -1: not known */
 };
 
-/* A campaign by its id, by the start of its id (4 characters at least), or by its name if only one has
- * it. ERR_CONFIG: there is none, or more than one. */
+/* A campaign by its id, by the start of its id (4 characters at least), or by its name if only one
+ * has it. ERR_CONFIG: there is none, or more than one. */
 int campaign_find(struct session *s, const char *said, char ret[UUID_TEXT_BYTES], struct err *err);
 int status_read(struct session *s, const char *campaign_id, struct campaign_status *ret,
                 struct err *err);

@@ -7,7 +7,7 @@
 #include "common/ledger/db.h"
 #include "producer/status.h"
 
-#define PREFIX_MIN 4 /* characters of an id that somebody types */
+#define PREFIX_MIN 4   /* characters of an id that somebody types */
 #define RECENT_S   300 /* the rate is of the last five minutes */
 
 const char *const item_state_names[ITEM_STATES] = {
@@ -40,7 +40,7 @@ int campaign_find(struct session *s, const char *said, char ret[UUID_TEXT_BYTES]
     struct uuid id;
     int rc = 0;
 
-    if (session_query(s, SQL, 2, params, &reply, err) != 0)
+    if (session_query(s, &(struct statement){ SQL, 2, params }, &reply, err) != 0)
         return -1;
     if (db_rows(reply, 0) == 0)
         rc = err_set(err, ERR_CONFIG, "there is no campaign \"%.80s\"", said);
@@ -147,9 +147,9 @@ void status_line(const struct campaign_status *st, char *out, size_t out_bytes)
     out[0] = '\0';
     for (int state = ITEM_SUCCEEDED; state < ITEM_STATES; state++)
         if (st->items[state] > 0 && len < out_bytes)
-            len += (size_t)snprintf(out + len, out_bytes - len, "%s%" PRId64 " %s",
-                                    len == 0 ? "" : ", ", st->items[state],
-                                    item_state_names[state]);
+            len +=
+                (size_t)snprintf(out + len, out_bytes - len, "%s%" PRId64 " %s",
+                                 len == 0 ? "" : ", ", st->items[state], item_state_names[state]);
     if (len < out_bytes && st->rate_per_min > 0)
         len += (size_t)snprintf(out + len, out_bytes - len, "%s%.1f/min", len == 0 ? "" : "; ",
                                 st->rate_per_min);

@@ -30,8 +30,9 @@ static const struct option_row rows[] = {
       .metavar = "N",
       .min = 1,
       .max = 10000,
-      .help = "partitions of each topic, at least the number of workers; else what the ledger says, "
-              "or 12" },
+      .help =
+          "partitions of each topic, at least the number of workers; else what the ledger says, "
+          "or 12" },
     { .name = "replication",
       .type = OPT_INT,
       AT(replication),
@@ -92,7 +93,7 @@ static int check_lost(struct session *s, const struct plan *p, struct err *err)
     struct db_reply *reply = NULL;
     const char *lost = NULL;
 
-    if (session_query(s, SQL, 0, NULL, &reply, err) != 0)
+    if (session_query(s, &(struct statement){ SQL, 0, NULL }, &reply, err) != 0)
         return -1;
     for (size_t i = 0; i < 2; i++)
         if (p->topics[i].partitions == 0 && db_bool(reply, 0, 0, i))
@@ -128,8 +129,9 @@ static int look(struct call *c, struct plan *p, struct err *err)
 /* ---- telling ---- */
 
 static const struct output_column columns[] = {
-    { .name = "topic", .type = CELL_TEXT },  { .name = "setting", .type = CELL_TEXT }, { .name = "is", .type = CELL_TEXT },
-    { .name = "wanted", .type = CELL_TEXT }, { .name = "action", .type = CELL_TEXT },
+    { .name = "topic", .type = CELL_TEXT },  { .name = "setting", .type = CELL_TEXT },
+    { .name = "is", .type = CELL_TEXT },     { .name = "wanted", .type = CELL_TEXT },
+    { .name = "action", .type = CELL_TEXT },
 };
 
 static void tell(struct plan *p, const char *topic, const struct topic_setting_state *setting,
@@ -170,9 +172,9 @@ static void tell_topic(struct plan *p, size_t i)
     tell(p, t->name, &shape, there ? "keep" : "create");
     for (size_t k = 0; k < t->settings_n; k++)
         tell(p, t->name, &t->settings[k],
-             !there                                  ? "create"
+             !there                                ? "create"
              : topic_setting_fits(&t->settings[k]) ? "keep"
-                                                     : "alter");
+                                                   : "alter");
 }
 
 static int tell_all(struct call *c, struct plan *p, struct err *err)
@@ -288,7 +290,7 @@ static int bind(struct call *c, const struct plan *p, struct err *err)
         return -1;
     make_source(c, source, sizeof(source));
     snprintf(partitions, sizeof(partitions), "%d", p->partitions);
-    return session_query(&c->session, SQL, 5, params, NULL, err);
+    return session_query(&c->session, &(struct statement){ SQL, 5, params }, NULL, err);
 }
 
 static int note_act(struct call *c, const struct plan *p, struct err *err)
@@ -299,7 +301,8 @@ static int note_act(struct call *c, const struct plan *p, struct err *err)
         return 0;
     snprintf(details, sizeof(details), "{\"partitions\":%d,\"changes\":%zu}", p->partitions,
              p->changes);
-    return call_act(c, &(struct act){ "topics.apply", c->config.shared.topic_prefix, details }, err);
+    return call_act(c, &(struct act){ "topics.apply", c->config.shared.topic_prefix, details },
+                    err);
 }
 
 static int run(struct call *c, struct err *err)

@@ -107,7 +107,7 @@ int installation_read(struct session *s, struct installation *ret, struct err *e
     struct db_reply *reply = NULL;
 
     *ret = (struct installation){ .partitions = 0 };
-    if (session_query(s, SQL, 0, NULL, &reply, err) != 0)
+    if (session_query(s, &(struct statement){ SQL, 0, NULL }, &reply, err) != 0)
         return -1;
     if (db_rows(reply, 0) > 0) {
         str_copy(ret->source, sizeof(ret->source), db_text(reply, 0, 0, 0));

@@ -41,11 +41,10 @@ static const struct option_row act_rows[] = {
 static void add_table(struct call *c, const char *title, const struct option_row *table, size_t n,
                       void *base)
 {
-    producer_table_add(&c->options, &(struct option_table){ .title = title,
-                                                            .rows = table,
-                                                            .n = n,
-                                                            .base = base,
-                                                            .command_line_only = true });
+    producer_table_add(
+        &c->options,
+        &(struct option_table){
+            .title = title, .rows = table, .n = n, .base = base, .command_line_only = true });
 }
 
 static int add_tables(struct call *c, struct err *err)
@@ -75,8 +74,8 @@ static int check_operands(const struct call *c, struct err *err)
     size_t n = c->options.positional_n;
 
     if (n < v->operands_min)
-        return err_set(err, ERR_CONFIG, "%s needs %s: rebuild-producer %s %s", v->name,
-                       v->operands, v->name, v->operands);
+        return err_set(err, ERR_CONFIG, "%s needs %s: rebuild-producer %s %s", v->name, v->operands,
+                       v->name, v->operands);
     if (n > v->operands_max)
         return err_set(err, ERR_CONFIG, "%s takes no operand \"%.80s\"", v->name,
                        c->options.positional[v->operands_max]);
@@ -181,5 +180,5 @@ int call_act(struct call *c, const struct act *act, struct err *err)
 
     if (actor == NULL)
         return -1;
-    return session_query(&c->session, SQL_ACT, 5, params, NULL, err);
+    return session_query(&c->session, &(struct statement){ SQL_ACT, 5, params }, NULL, err);
 }

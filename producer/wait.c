@@ -6,7 +6,7 @@
 #include "producer/interrupt.h"
 #include "producer/progress.h"
 
-#define LOOK_MS    500  /* between two looks at the ledger */
+#define LOOK_MS    500 /* between two looks at the ledger */
 #define LINE_BYTES 256
 
 struct waiting {
@@ -19,7 +19,8 @@ struct waiting {
     bool lost; /* the database does not answer, and that was said */
 };
 
-/* -1: looking again cannot help. A database that is away comes back: the campaign goes on meanwhile. */
+/* -1: looking again cannot help. A database that is away comes back: the campaign goes on
+ * meanwhile. */
 static int look(struct waiting *w, struct err *err)
 {
     struct session *s = &w->call->session;
@@ -35,17 +36,17 @@ static int look(struct waiting *w, struct err *err)
     }
     w->lost = false;
     status_line(w->status, line, sizeof(line));
-    progress_show(&w->progress, w->status->ended, w->status->selected, line,
-                  event_now_ms(s->loop));
+    progress_show(&w->progress, w->status->ended, w->status->selected, line, event_now_ms(s->loop));
     return 0;
 }
 
 static void say_how_to_go_on(const struct waiting *w)
 {
-    session_say(&w->call->session,
-                "the campaign goes on; `rebuild-producer status %s` shows it, and `rebuild-producer "
-                "enqueue --campaign-id %s --wait` waits again",
-                w->campaign_id, w->campaign_id);
+    session_say(
+        &w->call->session,
+        "the campaign goes on; `rebuild-producer status %s` shows it, and `rebuild-producer "
+        "enqueue --campaign-id %s --wait` waits again",
+        w->campaign_id, w->campaign_id);
 }
 
 static int judge(struct waiting *w, bool timely)

@@ -7,10 +7,14 @@
 #include "producer/verb.h"
 
 static const struct output_column columns[] = {
-    { .name = "worker_id", .type = CELL_TEXT }, { .name = "state", .type = CELL_STATE },
-    { .name = "in_flight", .type = CELL_INT },  { .name = "waiting", .type = CELL_INT },
-    { .name = "partitions", .type = CELL_INT }, { .name = "version", .type = CELL_TEXT },
-    { .name = "started_at", .type = CELL_TEXT }, { .name = "last_seen_s", .type = CELL_NUM },
+    { .name = "worker_id", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },
+    { .name = "in_flight", .type = CELL_INT },
+    { .name = "waiting", .type = CELL_INT },
+    { .name = "partitions", .type = CELL_INT },
+    { .name = "version", .type = CELL_TEXT },
+    { .name = "started_at", .type = CELL_TEXT },
+    { .name = "last_seen_s", .type = CELL_NUM },
     { .name = "listens", .type = CELL_BOOL, .extra = true },
 };
 
@@ -30,7 +34,7 @@ static int run(struct call *c, struct err *err)
 
     snprintf(dead_ms, sizeof(dead_ms), "%d", WORKER_DEAD_MS);
     if (session_ledger(&c->session, err) == 0 &&
-        session_query(&c->session, SQL, 1, params, &reply, err) == 0)
+        session_query(&c->session, &(struct statement){ SQL, 1, params }, &reply, err) == 0)
         rc = output_reply(&c->config, columns, sizeof(columns) / sizeof(columns[0]), reply, err);
     db_reply_free(reply);
     return rc;

@@ -50,8 +50,10 @@ static void drop(struct worker *w, struct external *e)
 
 void external_done(struct worker *w)
 {
-    while (w->externals != NULL)
-        drop(w, w->externals);
+    struct external *e, *next;
+
+    HASH_ITER (hh, w->externals, e, next)
+        drop(w, e);
 }
 
 void external_known(struct worker *w, const struct uuid *request_id)

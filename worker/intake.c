@@ -148,8 +148,10 @@ static void take_record(struct worker *w, struct part *part, const struct kafka_
     }
     if (!known_place(w, part, &request, record->offset)) {
         req = new_req(part, record, &request);
-        if (req == NULL || external_note(w, &request) != 0 || accept(w, req, beyond) != 0)
+        if (req == NULL || external_note(w, &request) != 0 || accept(w, req, beyond) != 0) {
+            free(req);
             worker_exit(w, 1); /* no memory: another owner reads it again */
+        }
     }
     request_done(&request);
 }

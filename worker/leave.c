@@ -15,9 +15,10 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define STEP_MS       10  /* looks this often whether the ledger knows everything */
-#define CLOSE_WAIT_MS 500 /* for the group to be left; then the broker's session time-out does it \
-                           */
+#define STEP_MS 10 /* looks this often whether the ledger knows everything */
+#define CLOSE_WAIT_MS                                                           \
+    500 /* for the group to be left; then the broker's session time-out does it \
+         */
 
 static bool building(const struct worker *w)
 {

@@ -16,8 +16,9 @@
 
 #define WANT_MS       5000 /* a want of a worker that died holds nobody up for longer */
 #define CAMPAIGNS_MAX 1024 /* campaigns looked up at once; the rest follows in the next round */
-#define SWEEP_MAX     4096 /* requests of a closed campaign asked about per tick: 6 MB while they are \
-                            */
+#define SWEEP_MAX                                                                   \
+    4096 /* requests of a closed campaign asked about per tick: 6 MB while they are \
+          */
 
 struct presence {
     bool checking; /* campaign states are being read */

@@ -106,6 +106,18 @@ static bool ensure_txn(struct publisher *p)
 
 enum step { STEP_BEGIN, STEP_MESSAGES, STEP_OFFSETS, STEP_COMMIT, STEPS };
 
+/* A message that is too large is a local fact: the others and the offsets go on without it. Results
+ * and dead letters are cut before, so this is for a broker that allows less than our topics do. */
+static bool left_out(const struct txn_message *m, enum txn_result r, const struct err *err)
+{
+    if (r != TXN_FAILED || err->kind != ERR_INPUT)
+        return false;
+    log_error("results.too_large",
+              LOG_FIELDS(LOG_S("topic", m->topic), LOG_I("bytes", m->value_len)),
+              "a message is left out: %s", err->msg);
+    return true;
+}
+
 static enum txn_result produce_all(struct publisher *p, const struct publish_batch *b,
                                    struct err *err)
 {
@@ -117,7 +129,7 @@ static enum txn_result produce_all(struct publisher *p, const struct publish_bat
             if (r == TXN_RETRY && pause_ms(p, RETRY_PAUSE_MS))
                 return TXN_FAILED;
         }
-        if (r != TXN_OK)
+        if (r != TXN_OK && !left_out(&b->messages[i], r, err))
             return r;
     }
     return TXN_OK;

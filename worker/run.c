@@ -235,8 +235,10 @@ int worker_run(const struct worker_config *config)
     struct err err = { 0 };
     int code;
 
-    if (w == NULL || (w->loop = event_loop_new()) == NULL)
+    if (w == NULL || (w->loop = event_loop_new()) == NULL) {
+        free(w);
         return 1;
+    }
     name_worker(w, config);
     log_info("worker.starting", LOG_FIELDS(LOG_S("version", rebuild_version)), "rebuild-worker %s",
              rebuild_revision);

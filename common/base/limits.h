@@ -8,11 +8,12 @@
 #define REQUEST_MAX_BYTES  (64 * 1024) /* max.message.bytes of the request topics */
 #define RESULT_MAX_BYTES \
     (128 * 1024) /* a longer result has its texts cut; the topic allows 256 KiB */
-#define DLQ_VALUE_MAX_BYTES (192 * 1024) /* a longer dead letter is cut, room for headers is left \
-                                          */
-#define PUBLISH_EVERY_MS         100     /* a transaction costs 10-20 ms whatever it carries */
-#define PUBLISH_BATCH_RESULTS    1000    /* results in one transaction */
-#define PUBLISH_QUEUE_RESULTS    20000   /* results waiting in memory: then no new builds start */
+#define DLQ_VALUE_MAX_BYTES                                                                     \
+    (192 * 1024)                       /* a longer dead letter is cut, room for headers is left \
+                                        */
+#define PUBLISH_EVERY_MS         100   /* a transaction costs 10-20 ms whatever it carries */
+#define PUBLISH_BATCH_RESULTS    1000  /* results in one transaction */
+#define PUBLISH_QUEUE_RESULTS    20000 /* results waiting in memory: then no new builds start */
 #define REVOKE_WAIT_MS           3000  /* last batch at a revoke; well under max.poll.interval.ms */
 #define HANDOFF_WAIT_MS          500   /* last batch at SIGTERM: exit stays under a second */
 #define TXN_STALL_ADMISSION_MS   45000 /* no successful transaction for this long: start no build */

@@ -52,9 +52,9 @@ struct admin_partition {
 /* Members of a consumer group; 0: empty or unknown. */
 int admin_group_members(struct admin *a, const char *group, int timeout_ms, int *ret_members,
                         struct err *err);
-/* What the group has committed for one partition: KAFKA_OFFSET_NONE when nothing. */
-int admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
-                       int timeout_ms, int64_t *ret_offset, struct err *err);
+/* What the group has committed for one partition: KAFKA_OFFSET_NONE when nothing; -1: err. */
+int64_t admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
+                           int timeout_ms, struct err *err);
 /* Deletes the records of one partition below the offset. */
 int admin_delete_records(struct admin *a, const struct admin_partition *p, int64_t before,
                          int timeout_ms, struct err *err);

@@ -43,8 +43,8 @@ int admin_group_members(struct admin *a, const char *group, int timeout_ms, int 
 
 /* ---- committed offsets ---- */
 
-static int read_offset(rd_kafka_event_t *event, const char *group, int64_t *ret_offset,
-                       struct err *err)
+/* -1: err. */
+static int64_t read_offset(rd_kafka_event_t *event, const char *group, struct err *err)
 {
     size_t n;
     const rd_kafka_group_result_t **groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
@@ -62,18 +62,17 @@ static int read_offset(rd_kafka_event_t *event, const char *group, int64_t *ret_
         return err_set(err, ERR_INTERNAL, "%s: the broker left the partition out", group);
     if (list->elems[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return client_err(err, list->elems[0].err, list->elems[0].topic, NULL);
-    *ret_offset = list->elems[0].offset >= 0 ? list->elems[0].offset : KAFKA_OFFSET_NONE;
-    return 0;
+    return list->elems[0].offset >= 0 ? list->elems[0].offset : KAFKA_OFFSET_NONE;
 }
 
-int admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
-                       int timeout_ms, int64_t *ret_offset, struct err *err)
+int64_t admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
+                           int timeout_ms, struct err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_ListConsumerGroupOffsets_t *wanted;
     struct admin_request r;
     rd_kafka_event_t *event;
-    int rc = -1;
+    int64_t offset = -1;
 
     rd_kafka_topic_partition_list_add(list, p->topic, p->partition);
     wanted = rd_kafka_ListConsumerGroupOffsets_new(group, list);
@@ -83,11 +82,11 @@ int admin_group_offset(struct admin *a, const char *group, const struct admin_pa
         rd_kafka_ListConsumerGroupOffsets(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, group, err);
         if (event != NULL)
-            rc = read_offset(event, group, ret_offset, err);
+            offset = read_offset(event, group, err);
         admin_request_done(&r);
     }
     rd_kafka_ListConsumerGroupOffsets_destroy(wanted);
-    return rc;
+    return offset;
 }
 
 /* ---- records ---- */

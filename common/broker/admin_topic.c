@@ -6,9 +6,10 @@
 #include "common/base/str.h"
 #include "common/broker/admin_private.h"
 
-#define LOOK_AGAIN_MS 20   /* brokers learn of a change within milliseconds after its answer ... */
-#define SETTLE_MAX_MS 3000 /* ... and one that has not by then changes nothing about the success \
-                            */
+#define LOOK_AGAIN_MS 20 /* brokers learn of a change within milliseconds after its answer ... */
+#define SETTLE_MAX_MS                                                          \
+    3000 /* ... and one that has not by then changes nothing about the success \
+          */
 
 /* Looks again and again until shown(arg) or it was long enough. A second change that is based on
  * what was read before the first one arrived would take the first one back. */
@@ -104,34 +105,34 @@ static int judge_resource(const rd_kafka_ConfigResource_t **resources, size_t n,
                       rd_kafka_ConfigResource_error_string(resources[0]));
 }
 
-/* Asks for the settings of a topic: r holds the answer that the entries are in. On success
- * admin_request_done must follow. */
-static int describe(struct admin *a, struct admin_request *r, const char *topic, int timeout_ms,
-                    const rd_kafka_ConfigResource_t **ret, struct err *err)
+/* The settings of a topic, in the answer that r holds. On success admin_request_done must follow;
+ * NULL: err. */
+static const rd_kafka_ConfigResource_t *describe(struct admin *a, struct admin_request *r,
+                                                 const char *topic, int timeout_ms, struct err *err)
 {
     rd_kafka_ConfigResource_t *wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    const rd_kafka_ConfigResource_t **resources;
+    const rd_kafka_ConfigResource_t **resources, *found = NULL;
     rd_kafka_event_t *event;
     size_t n;
-    int rc = -1;
 
-    if (wanted == NULL)
-        return err_set(err, ERR_CONFIG, "a topic without a name");
+    if (wanted == NULL) {
+        err_set(err, ERR_CONFIG, "a topic without a name");
+        return NULL;
+    }
     if (admin_request_init(r, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, err) == 0) {
         rd_kafka_DescribeConfigs(a->client->rk, &wanted, 1, r->options, r->queue);
         event = admin_request_wait(r, topic, err);
         if (event != NULL) {
             resources = rd_kafka_DescribeConfigs_result_resources(
                 rd_kafka_event_DescribeConfigs_result(event), &n);
-            rc = judge_resource(resources, n, topic, err);
-            if (rc == 0)
-                *ret = resources[0];
+            if (judge_resource(resources, n, topic, err) == 0)
+                found = resources[0];
         }
-        if (rc != 0)
+        if (found == NULL)
             admin_request_done(r);
     }
     rd_kafka_ConfigResource_destroy(wanted);
-    return rc;
+    return found;
 }
 
 int admin_topic_setting(struct admin *a, const char *topic, const char *name, int timeout_ms,
@@ -143,7 +144,8 @@ int admin_topic_setting(struct admin *a, const char *topic, const char *name, in
     size_t n;
     int rc = -1;
 
-    if (describe(a, &r, topic, timeout_ms, &resource, err) != 0)
+    resource = describe(a, &r, topic, timeout_ms, err);
+    if (resource == NULL)
         return -1;
     entries = rd_kafka_ConfigResource_configs(resource, &n);
     for (size_t i = 0; i < n && rc != 0; i++)
@@ -181,7 +183,8 @@ static int keep_present(struct admin *a, rd_kafka_ConfigResource_t *target, cons
     struct admin_request r;
     size_t n;
 
-    if (describe(a, &r, c->topic, timeout_ms, &resource, err) != 0)
+    resource = describe(a, &r, c->topic, timeout_ms, err);
+    if (resource == NULL)
         return -1;
     entries = rd_kafka_ConfigResource_configs(resource, &n);
     for (size_t i = 0; i < n; i++) {

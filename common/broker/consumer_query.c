@@ -65,11 +65,12 @@ static struct consumer *query_end(struct query *q)
     return q->c;
 }
 
+/* The list dies with the consumer; a query without one never looks at it again. */
 void consumer_queries_cut_off(struct consumer *c)
 {
     struct list_node *node;
 
-    while ((node = list_pop(&c->queries)) != NULL)
+    for (node = list_first(&c->queries); node != NULL; node = list_next(&c->queries, node))
         list_entry(node, struct query, node)->c = NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +12,9 @@
 #include "common/event/event.h"
 
 #define WARM_TIMEOUT_MS 5000 /* of the metadata request for a topic that is new to the producer */
+
+/* A ticket travels in the place of the library's pointer. */
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "pointers have 64 bits");
 
 struct producer {
     struct client *client;
@@ -32,12 +36,13 @@ struct producer {
 static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *client)
 {
     struct producer *p = ((struct client *)client)->owner;
-    uint64_t ticket = (uint64_t)(uintptr_t)message->_private;
+    uint64_t ticket;
     struct err err;
 
     (void)rk;
     if (p == NULL) /* freed: what is left is purged without report */
         return;
+    memcpy(&ticket, &message->_private, sizeof(ticket));
     p->in_flight--;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         p->on_delivery(p->arg, ticket, message->partition, message->offset, NULL);
@@ -217,8 +222,11 @@ static void note_topic(struct producer *p, const char *topic)
 enum producer_result producer_send(struct producer *p, const struct txn_message *message,
                                    uint64_t ticket, struct err *err)
 {
-    int code = client_produce(p->client, message, (void *)(uintptr_t)ticket);
+    void *opaque;
+    int code;
 
+    memcpy(&opaque, &ticket, sizeof(opaque));
+    code = client_produce(p->client, message, opaque);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         p->in_flight++;
         note_topic(p, message->topic);

@@ -25,7 +25,7 @@ struct http {
     bool proxied; /* a proxy may stand between: its name is the one that must be known */
     /* The states of a call. */
     struct list resolving; /* its host is looked up */
-    struct list ready;     /* starts, or ends with start_err, at the next tick */
+    struct list ready;     /* starts, or ends without, at the next tick */
     struct list running;   /* libcurl has it */
     struct list cancelled; /* libcurl has it, and could not be told yet */
     struct list idle;      /* to be used again */
@@ -105,24 +105,32 @@ static void call_tell_not_started(struct http_call *call)
 {
     struct http *h = call->http;
     struct http_answer answer = { .failure = HTTP_NOT_SENT, .body = "" };
+    struct err err;
 
     answer.duration_ms = event_now_ms(h->loop) - call->started_ms;
-    call_tell(call, &answer, &call->start_err);
+    err_set(&err, call->start_kind, "%s", call->error);
+    call_tell(call, &answer, &err);
+}
+
+static void call_cannot_start(struct http_call *call, enum err_kind kind, const char *what)
+{
+    call->start_kind = kind;
+    str_copy(call->error, sizeof(call->error), what);
 }
 
 /* ---- the start ---- */
 
 static void call_launch(struct http *h, struct http_call *call)
 {
-    struct sockets *sockets = call->start_err.kind == ERR_NONE ? pool_pick(h->pool) : NULL;
+    struct sockets *sockets = call->start_kind == ERR_NONE ? pool_pick(h->pool) : NULL;
 
     if (sockets != NULL && sockets_add(sockets, call->easy)) {
         call->sockets = sockets;
         call_move(call, &h->running);
         return;
     }
-    if (call->start_err.kind == ERR_NONE)
-        err_set(&call->start_err, ERR_INTERNAL, "no memory for a transfer");
+    if (call->start_kind == ERR_NONE)
+        call_cannot_start(call, ERR_INTERNAL, "no memory for a transfer");
     call_tell_not_started(call);
 }
 
@@ -170,15 +178,16 @@ static void call_is_ready(struct http_call *call)
 static void call_use_addresses(struct http_call *call, const char *target,
                                const struct resolver_answer *answer, const struct err *err)
 {
+    char what[HTTP_ERROR_BYTES];
+
     if (answer->n > 0) {
         if (!http_call_set_addresses(call, target, answer))
-            err_set(&call->start_err, ERR_INTERNAL, "no memory for a request");
+            call_cannot_start(call, ERR_INTERNAL, "no memory for a request");
+    } else if (!call->http->proxied && err != NULL) {
+        call_cannot_start(call, err->kind, err->msg);
     } else if (!call->http->proxied) {
-        if (err != NULL)
-            call->start_err = *err;
-        else
-            err_set(&call->start_err, ERR_UNREACHABLE, "no such host: %.*s",
-                    (int)strcspn(target, ":"), target);
+        snprintf(what, sizeof(what), "no such host: %.*s", (int)strcspn(target, ":"), target);
+        call_cannot_start(call, ERR_UNREACHABLE, what);
     }
 }
 

@@ -36,9 +36,9 @@ struct http_call {
     int timeout_ms;
     size_t max_body_bytes;
     bool cut_is_error;
-    bool refused;         /* let() said no, or nobody wants it any more */
-    bool written;         /* it went out, or part of it */
-    struct err start_err; /* .kind not ERR_NONE: it cannot be started */
+    bool refused;             /* let() said no, or nobody wants it any more */
+    bool written;             /* it went out, or part of it */
+    enum err_kind start_kind; /* not ERR_NONE: it cannot be started, error says why */
     char error[HTTP_ERROR_BYTES];
 };
 
@@ -52,7 +52,8 @@ int http_target_parse(const char *url, struct http_target *ret, struct err *err)
 
 struct http_call *http_call_new(void); /* with an easy handle; NULL: no memory */
 void http_call_free(struct http_call *call);
-/* For another request; only the easy handle with its memory stays. False: it cannot be used again. */
+/* For another request; only the easy handle with its memory stays. False: it cannot be used again.
+ */
 bool http_call_clear(struct http_call *call);
 int http_call_prepare(struct http_call *call, const struct http_request *request,
                       const struct http_config *config, struct err *err);

@@ -125,10 +125,10 @@ static void on_closed(void *arg)
     m->closed = true;
 }
 
-void member_on_watermarks(void *member, const struct kafka_watermark *marks, size_t n,
+void member_on_watermarks(void *arg, const struct kafka_watermark *marks, size_t n,
                           unsigned generation, const struct err *err)
 {
-    struct member *m = member;
+    struct member *m = arg;
 
     m->watermarks_done = true;
     m->watermarks_failed = err != NULL;

@@ -55,9 +55,9 @@ void member_leave(struct member *m);   /* closes, waits for it, frees */
 void member_discard(struct member *m); /* frees without leaving */
 
 /* Consumer callbacks that keep what they are told, for queries that a test asks itself. */
-void member_on_committed(void *member, const struct kafka_offset *offsets, size_t n,
+void member_on_committed(void *arg, const struct kafka_offset *offsets, size_t n,
                          unsigned generation, const struct err *err);
-void member_on_watermarks(void *member, const struct kafka_watermark *marks, size_t n,
+void member_on_watermarks(void *arg, const struct kafka_watermark *marks, size_t n,
                           unsigned generation, const struct err *err);
 
 /* Runs the loop until the condition holds. */

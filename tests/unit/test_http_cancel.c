@@ -247,6 +247,131 @@ static void two_hundred_calls_at_once_all_end_well(void **state)
     http_bench_stop(&c.b);
 }
 
+/* ---- a storm ---- */
+
+#define STORM_AT_ONCE    300
+#define STORM_CALLS      6000
+#define STORM_BODY_BYTES 16000
+
+static struct storm {
+    struct http_bench b;
+    struct storm_call {
+        struct http_call *call;
+        size_t i;
+    } calls[STORM_AT_ONCE];
+    char urls[6][64];
+    unsigned random;
+    size_t started, told, cancelled;
+    bool done;
+} storm;
+
+/* The same each time (an LCG of POSIX): a storm that fails can be looked at. */
+static unsigned any(unsigned n)
+{
+    storm.random = storm.random * 1103515245u + 12345u;
+    return (storm.random >> 16) % n;
+}
+
+/* Longer than libcurl's buffer. */
+static void answer_long(void *arg, const struct server_request *request,
+                        struct server_answer *answer)
+{
+    size_t *asked = arg;
+
+    (void)request;
+    (*asked)++;
+    answer->status = 200;
+    answer->body = calloc(1, STORM_BODY_BYTES);
+    answer->body_len = STORM_BODY_BYTES;
+}
+
+static void storm_start(struct storm_call *c);
+
+static void storm_cancel(struct storm_call *c)
+{
+    if (c->call == NULL)
+        return;
+    http_cancel(c->call);
+    c->call = NULL;
+    storm.cancelled++;
+    storm.done = storm.told + storm.cancelled == STORM_CALLS;
+}
+
+static void on_storm(void *arg, const struct http_answer *answer, const struct err *err)
+{
+    struct storm_call *c = arg, *other = &storm.calls[any(STORM_AT_ONCE)];
+
+    (void)answer;
+    (void)err;
+    c->call = NULL;
+    storm.told++;
+    if (any(3) == 0) {
+        storm_cancel(other);
+        storm_start(other);
+    }
+    storm_start(c);
+    storm.done = storm.told + storm.cancelled == STORM_CALLS;
+}
+
+static bool storm_let(void *arg)
+{
+    (void)arg;
+    if (any(20) == 0)
+        storm_cancel(&storm.calls[any(STORM_AT_ONCE)]); /* maybe itself */
+    return any(20) != 0;
+}
+
+static void storm_start(struct storm_call *c)
+{
+    struct http_request r = http_bench_get(storm.urls[any(6)]);
+    struct err err = { .msg = "" };
+
+    if (c->call != NULL || storm.started == STORM_CALLS)
+        return;
+    storm.started++;
+    r.method = any(2) == 0 ? "GET" : "POST";
+    r.let = storm_let;
+    r.max_body_bytes = STORM_BODY_BYTES;
+    r.timeout_ms = 1 + (int)any(30);
+    r.fresh_connection = any(10) == 0;
+    c->call = http_start(storm.b.http, &r, on_storm, c, &err);
+    if (c->call == NULL)
+        fail_msg("%s", err.msg);
+}
+
+/* With ASan this finds what the parts of libcurl that we use do not like. */
+static void in_a_storm_each_call_is_told_once_or_cancelled(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "replica.test", "nowhere.test",
+                                         "127.0.0.2", "deaf.test",    "half-deaf.test" };
+    struct http_deaf deaf;
+    struct err err = { .msg = "" };
+    struct server *server;
+    size_t asked = 0;
+    int port = 0;
+    int64_t deadline_ms;
+
+    (void)state;
+    storm.random = 7;
+    http_bench_start(&storm.b, NULL);
+    server = server_start(storm.b.loop, "127.0.0.1:0", answer_long, &asked, &port, &err);
+    assert_non_null(server);
+    http_deaf_start(&deaf, port);
+    for (size_t i = 0; i < 6; i++)
+        snprintf(storm.urls[i], sizeof(storm.urls[i]), "http://%s:%d/a", hosts[i], port);
+    for (size_t i = 0; i < STORM_AT_ONCE; i++)
+        storm_start(&storm.calls[i]);
+    deadline_ms = event_now_ms(storm.b.loop) + 3 * HTTP_BENCH_DEADLINE_MS;
+    event_loop_run_until(storm.b.loop, &storm.done, deadline_ms);
+    assert_int_equal(http_active(storm.b.http), 0);
+    assert_int_equal(storm.started, STORM_CALLS);
+    assert_int_equal(storm.told + storm.cancelled, STORM_CALLS);
+    assert_true(asked > 0);
+    http_deaf_stop(&deaf);
+    server_stop(server);
+    http_bench_stop(&storm.b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +381,7 @@ int main(void)
         cmocka_unit_test(calls_that_run_end_untold_when_the_engine_is_freed),
         cmocka_unit_test(a_callback_may_free_the_engine),
         cmocka_unit_test(two_hundred_calls_at_once_all_end_well),
+        cmocka_unit_test(in_a_storm_each_call_is_told_once_or_cancelled),
     };
 
     signal(SIGPIPE, SIG_IGN);
