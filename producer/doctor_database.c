@@ -130,11 +130,9 @@ static int count_rows(struct doctor *d, const struct content_table *t, struct db
     int rc;
 
     query_init(&q);
-    query_add(
-        &q,
-        "select count(*), count(*) filter (where (lower(btrim(guid::text)) ~ " SELECT_GUID_PATTERN
-        ") is not true), count(guid) - count(distinct guid::text) from %s",
-        t->name);
+    query_add(&q, "select count(*), count(*) filter (where ");
+    select_no_guid(t, &q);
+    query_add(&q, "), count(guid) - count(distinct guid::text) from %s t", t->name);
     rc = query_run(&q, &d->call->session, ret, err);
     query_done(&q);
     return rc;

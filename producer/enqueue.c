@@ -114,7 +114,7 @@ int enqueue_print(const struct enqueue *e, struct err *err)
     char open[NUMBER_BYTES], reprocess[NUMBER_BYTES], missing[NUMBER_BYTES];
     const struct output_field fields[] = {
         { "campaign_id", CELL_TEXT, e->resumed || e->created ? e->campaign_text : NULL },
-        { "name", CELL_TEXT, e->call->campaign.name },
+        { "name", CELL_TEXT, e->resumed ? e->name : e->call->campaign.name },
         { "state", CELL_STATE, e->state[0] != '\0' ? e->state : NULL },
         { "selected", CELL_INT, selected },
         { "left_out", CELL_INT, left_out },

@@ -25,6 +25,7 @@ struct enqueue {
     int64_t not_found;      /* of the list */
     int64_t published;      /* to Kafka, so far */
     char state[16];
+    char name[1025]; /* of a resumed campaign */
 };
 
 /* ---- what stands in the ledger: enqueue_sql.c ---- */

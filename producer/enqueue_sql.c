@@ -16,6 +16,9 @@
 static const char SQL_LOCK[] =
     "select pg_advisory_xact_lock(hashtext('connect-rebuild enqueue ' || $1))";
 
+/* The rows are sorted three times; on disk that takes longer than all the rest. */
+static const char SQL_MEMORY[] = "set local work_mem = '128MB'";
+
 #define ITEM_TEXTS                                                                          \
     "bundle_id, app_mode, title, name, owner_guid, owner_username, access_type, r_version," \
     " py_version, quarto_version, image_name, access_paths"
@@ -97,9 +100,9 @@ static void add_counts(struct query *q, const struct enqueue *e)
     query_add(q,
               " select 'selected', count(*) from chosen union all select left_out, count(*)"
               " from judged where left_out is not null group by 1 union all select 'malformed',"
-              " count(*) from %s t where (lower(btrim(t.guid::text)) ~ " SELECT_GUID_PATTERN
-              ") is not true",
+              " count(*) from %s t where ",
               e->table.name);
+    select_no_guid(&e->table, q);
 }
 
 static void read_counts(struct enqueue *e, const struct db_reply *reply, size_t statement)
@@ -201,6 +204,21 @@ static void put_limits(struct row *r, const struct campaign_config *c)
         put_number(r, "max_failures_percent", percent);
 }
 
+/* Outside its window a campaign begins paused; the workers resume it when the window opens. */
+static void put_window(struct row *r, const char *window)
+{
+    int w;
+
+    if (window == NULL)
+        return;
+    w = query_param(r->q, window);
+    buf_str_add(&r->names, ", open_window, state, state_reason");
+    buf_printf(&r->values,
+               ", $%d, case when @window_is_open($%d, now()) then 'open' else 'paused' end,"
+               " case when not @window_is_open($%d, now()) then 'outside --window' end",
+               w, w, w);
+}
+
 static void put_policy(struct row *r, const struct campaign_config *c)
 {
     static const char *const validates[] = { "auto", "strict", "off" };
@@ -214,7 +232,7 @@ static void put_policy(struct row *r, const struct campaign_config *c)
     put_time(r, "not_before", c->not_before_ms);
     put_time(r, "deadline", c->deadline_ms);
     put(r, "on_complete", c->on_complete, "");
-    put(r, "open_window", c->window, "");
+    put_window(r, c->window);
     put_limits(r, c);
 }
 
@@ -289,6 +307,7 @@ static int insert(struct enqueue *e, const struct query *q, struct db_reply **re
     if (unit == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for a statement");
     db_add(unit, SQL_LOCK, 1, &schema);
+    db_add(unit, SQL_MEMORY, 0, NULL);
     if (query_put(q, unit, err) != 0) {
         db_unit_free(unit);
         return -1;
@@ -310,7 +329,7 @@ int enqueue_insert(struct enqueue *e, struct err *err)
     if (build_insert(e, &q, err) == 0)
         rc = insert(e, &q, &reply, err);
     if (rc == 0) {
-        read_counts(e, reply, 1);
+        read_counts(e, reply, 2);
         e->created = e->selected > 0 || !e->call->enqueue.fail_empty;
     }
     db_reply_free(reply);
@@ -320,8 +339,9 @@ int enqueue_insert(struct enqueue *e, struct err *err)
 
 int enqueue_look_up(struct enqueue *e, struct err *err)
 {
-    static const char SQL[] = "select external, state, selected, left_out, cursor_rank + 1"
-                              " from @campaign where campaign_id = $1::uuid";
+    static const char SQL[] =
+        "select external, state, selected, left_out,"
+        " least(cursor_rank + 1, selected), name from @campaign where campaign_id = $1::uuid";
     const char *params[] = { e->campaign_text };
     struct db_reply *reply = NULL;
     int rc = 0;
@@ -336,6 +356,7 @@ int enqueue_look_up(struct enqueue *e, struct err *err)
     e->selected = db_int(reply, 0, 0, 2);
     e->left_open = db_int(reply, 0, 0, 3);
     e->published = db_int(reply, 0, 0, 4);
+    str_copy(e->name, sizeof(e->name), db_text(reply, 0, 0, 5));
     db_reply_free(reply);
     return rc;
 }
@@ -357,6 +378,9 @@ int enqueue_say_missing(struct enqueue *e, struct err *err)
               " from %s t where lower(btrim(t.guid::text)) = l.g) limit %d",
               e->table.name, MISSING_SAID);
     rc = query_run(&q, &e->call->session, &reply, err);
+    if (rc != 0 && err->kind == ERR_INPUT)
+        err->kind = ERR_CONFIG; /* what PostgreSQL refuses here, an unknown zone say, are the
+                                   operator's words */
     query_done(&q);
     if (rc != 0)
         return -1;

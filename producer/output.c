@@ -64,8 +64,8 @@ static int choose_columns(struct output *o, const struct producer_config *c, str
     return 0;
 }
 
-struct output *output_open(const struct producer_config *c, const struct output_column *columns,
-                           size_t n, struct err *err)
+struct output *output_open_on(FILE *out, const struct producer_config *c,
+                              const struct output_column *columns, size_t n, struct err *err)
 {
     struct output *o = calloc(1, sizeof(*o));
 
@@ -74,14 +74,14 @@ struct output *output_open(const struct producer_config *c, const struct output_
         return NULL;
     }
     *o = (struct output){
-        .out = stdout,
+        .out = out,
         .format = (enum output_format)c->output,
         .headers = !c->no_headers,
         .columns = columns,
         .columns_n = n,
     };
-    o->width = isatty(fileno(o->out)) ? output_columns(o->out) : 0;
-    o->color = output_color(c, o->out);
+    o->width = isatty(fileno(out)) ? output_columns(out) : 0;
+    o->color = output_color(c, out);
     if (choose_columns(o, c, err) != 0) {
         free(o);
         return NULL;
@@ -89,6 +89,12 @@ struct output *output_open(const struct producer_config *c, const struct output_
     if (o->format == OUTPUT_JSON)
         fputs("[", o->out);
     return o;
+}
+
+struct output *output_open(const struct producer_config *c, const struct output_column *columns,
+                           size_t n, struct err *err)
+{
+    return output_open_on(stdout, c, columns, n, err);
 }
 
 /* ---- rows ---- */

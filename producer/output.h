@@ -34,6 +34,8 @@ struct db_reply;
 /* columns is borrowed until output_close. NULL and err: --columns names one that is not there. */
 struct output *output_open(const struct producer_config *c, const struct output_column *columns,
                            size_t n, struct err *err);
+struct output *output_open_on(FILE *out, const struct producer_config *c,
+                              const struct output_column *columns, size_t n, struct err *err);
 /* One cell for each column, NULL is null; they are copied. false: no memory. */
 bool output_row(struct output *o, const char *const *cells);
 /* Prints what is held back, such as the rows of a table whose widths are not known yet. */

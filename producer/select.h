@@ -45,7 +45,7 @@ int select_build(struct selection *s, struct query *q, struct err *err);
 /* The guids of a list as one array parameter; its number. */
 int select_list_param(struct query *q, const struct select_list *l);
 
-/* Rows of src whose guid is none are not selected. */
-#define SELECT_GUID_PATTERN "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
+/* Adds the condition that a row of the table (alias t) has no valid guid: it is never selected. */
+void select_no_guid(const struct content_table *t, struct query *q);
 
 #endif

@@ -287,7 +287,9 @@ static void poll(struct worker *w, struct work *work)
 void builds_follow(struct worker *w, struct work *work)
 {
     work->attempt.target->builds++;
-    if (work->attempt.task_id[0] == '\0')
+    /* a replica that left our list is asked nothing: the jobs look-up finds its build on another
+     * one */
+    if (work->attempt.task_id[0] == '\0' || !work->attempt.target->configured)
         lookup_start(w, work);
     else
         task_known(w, work);

@@ -111,6 +111,13 @@ void replicas_failed(struct worker *w, struct target *t, const char *why)
     meters_replica(w, t);
 }
 
+static void usable_again(struct worker *w, struct target *t)
+{
+    meters_replica(w, t);
+    claims_kick(w);
+    ask_kick(w);
+}
+
 void replicas_answered(struct worker *w, struct target *t)
 {
     bool closed = breaker_closed(&t->breaker);
@@ -120,9 +127,7 @@ void replicas_answered(struct worker *w, struct target *t)
         return;
     log_info("replica.breaker_closed", LOG_FIELDS(LOG_S("replica", t->name)),
              "the replica answers again");
-    meters_replica(w, t);
-    claims_kick(w);
-    ask_kick(w);
+    usable_again(w, t);
 }
 
 static void on_limit(void *arg, const struct db_reply *reply, const struct err *err,
@@ -208,25 +213,45 @@ struct probe {
     struct target *target;
 };
 
+/* Something answers at the address; is it Connect? Until it is, no key is sent there. */
+static bool is_connect(struct worker *w, struct target *t, const struct http_answer *answer)
+{
+    char hostname[256], version[64];
+    struct api_verdict v = api_read_settings(answer, hostname, version);
+
+    if (v.what == API_GOOD) {
+        t->known = true;
+        usable_again(w, t);
+    } else if (!t->complained) {
+        t->complained = true;
+        log_error("replica.not_connect",
+                  LOG_FIELDS(LOG_S("replica", t->name), LOG_S("url", t->url)),
+                  "what answers there is not Posit Connect, so it gets no builds: %s", v.msg);
+    }
+    return t->known;
+}
+
 static void on_probe(void *arg, const struct http_answer *answer, const struct err *err)
 {
     struct probe p = *(struct probe *)arg;
 
     free(arg);
-    if (answer->failure == HTTP_OK)
-        replicas_answered(p.w, p.target);
-    else
+    p.target->probing = false;
+    if (answer->failure != HTTP_OK)
         replicas_failed(p.w, p.target, err->msg);
+    else if (is_connect(p.w, p.target, answer))
+        replicas_answered(p.w, p.target);
 }
 
 static void probe(struct worker *w, struct target *t)
 {
-    struct probe *p = malloc(sizeof(*p));
+    struct probe *p;
     struct buf url;
     struct err err;
 
-    if (p == NULL)
+    if (t->probing || (p = malloc(sizeof(*p))) == NULL)
         return;
+    t->probing = true;
     *p = (struct probe){ w, t };
     buf_init(&url, 1024);
     api_url_settings(&url, t->url);
@@ -238,6 +263,7 @@ static void probe(struct worker *w, struct target *t)
                                            .max_body_bytes = API_REPLY_MAX_BYTES },
                    on_probe, p, &err) == NULL) {
         free(p);
+        t->probing = false;
         replicas_failed(w, t, err.msg);
     }
     buf_done(&url);
@@ -247,9 +273,12 @@ void replicas_tick(struct worker *w)
 {
     int64_t now = event_now_ms(w->loop);
 
-    for (size_t i = 0; i < w->targets.n; i++)
-        if (w->targets.items[i].configured &&
-            breaker_wants_probe(&w->targets.items[i].breaker, now))
-            probe(w, &w->targets.items[i]);
+    for (size_t i = 0; i < w->targets.n; i++) {
+        struct target *t = &w->targets.items[i];
+
+        if (t->configured &&
+            (breaker_wants_probe(&t->breaker, now) || (!t->known && breaker_closed(&t->breaker))))
+            probe(w, t);
+    }
     step_up(w);
 }

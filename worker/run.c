@@ -17,6 +17,7 @@
 #include "worker/admin.h"
 #include "worker/adopt.h"
 #include "worker/ask.h"
+#include "worker/campaigns.h"
 #include "worker/claims.h"
 #include "worker/external.h"
 #include "worker/feeder.h"
@@ -141,6 +142,8 @@ static void on_tick(void *arg)
     reading_refresh(w);
     replicas_tick(w);
     results_watch(w);
+    if (w->mode == RUN_NORMAL)
+        campaigns_tick(w);
     ask_kick(w);
 }
 
@@ -173,6 +176,7 @@ static int start(struct worker *w, struct err *err)
         return err_set(err, ERR_INTERNAL, "no memory for the partitions");
     w->mode = RUN_NORMAL;
     replicas_register(w);
+    replicas_tick(w); /* the first probes */
     if (start_clocks(w, err) != 0 || feeder_start(w, err) != 0)
         return -1;
     return intake_start(w, err);

@@ -31,18 +31,40 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
 
 bool target_usable(const struct target *t)
 {
-    return t->active && breaker_closed(&t->breaker);
+    return t->active && t->known && breaker_closed(&t->breaker);
 }
 
-struct target *targets_any(struct targets *t)
+static bool known(const struct target *t)
+{
+    return t->configured && t->known;
+}
+
+static struct target *next_that(struct targets *t, bool (*fits)(const struct target *t))
 {
     for (size_t i = 0; i < t->n; i++) {
         struct target *target = &t->items[t->turn++ % t->n];
 
-        if (target_usable(target))
+        if (fits(target))
             return target;
     }
-    return t->n == 0 ? NULL : &t->items[t->turn++ % t->n];
+    return NULL;
+}
+
+struct target *targets_any(struct targets *t)
+{
+    struct target *target = next_that(t, target_usable);
+
+    if (target == NULL)
+        target = next_that(t, known);
+    return target != NULL || t->n == 0 ? target : &t->items[t->turn++ % t->n];
+}
+
+bool targets_any_known(const struct targets *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (known(&t->items[i]))
+            return true;
+    return false;
 }
 
 static int free_slots(const struct target *t, int64_t now_ms)

@@ -39,12 +39,13 @@ struct target *targets_find(struct targets *t, const char *name); /* NULL: not k
 /* Finds by name, or adds one that is not in the configuration (an attempt's replica that was
  * removed from the list): inactive. NULL: REPLICAS_MAX reached. */
 struct target *targets_need(struct targets *t, const char *name, const char *url);
-/* One that can answer a question about shared state (content, jobs, user): breaker closed, active
- * first, in turn. Never NULL when there is any target. */
+/* One that can answer a question about shared state (content, jobs, user): usable ones
+ * first, then known ones, in turn. Never NULL when there is any target. */
 struct target *targets_any(struct targets *t);
+bool targets_any_known(const struct targets *t); /* else nobody can be asked yet */
 /* Slots that look free now. */
 int targets_free(const struct targets *t, int64_t now_ms);
 int targets_slots(const struct targets *t); /* sum of the limits of active targets */
-bool target_usable(const struct target *t); /* active and breaker closed */
+bool target_usable(const struct target *t); /* active, known, and its breaker closed */
 
 #endif

@@ -17,6 +17,7 @@ void worker_exit(struct worker *w, int code)
 bool worker_may_start(const struct worker *w)
 {
     return w->mode == RUN_NORMAL && w->member && !w->key_refused &&
+           targets_any_known(&w->targets) &&
            works_builds(&w->works) < (size_t)w->config->max_inflight && results_healthy(w) &&
            db_is_up(w->db) && db_is_up(w->facts) && db_backlog(w->facts) < DB_QUEUE_UNITS;
 }

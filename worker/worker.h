@@ -87,9 +87,10 @@ struct worker {
     enum run_mode mode;
     enum leaving leaving;
     int64_t leave_until_ms;
-    bool closed;      /* the group was left in order */
-    bool member;      /* assigned, even to nothing, since the last revoke */
-    bool key_refused; /* being confirmed */
+    bool closed;                      /* the group was left in order */
+    bool member;                      /* assigned, even to nothing, since the last revoke */
+    bool policies_in_flight, telling; /* worker/campaigns.c */
+    bool key_refused;                 /* being confirmed */
     int exit_code;
 };
 

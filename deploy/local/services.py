@@ -169,7 +169,6 @@ class Kafka(Service):
             # a group of one starts at once, and tests may use sessions of seconds
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
-            # a killed producer's transaction is aborted when it is due, not up to 10 s later
             # a broker that was killed registers again when its old session is over
             "broker.session.timeout.ms": 2000,
             "broker.heartbeat.interval.ms": 400,

@@ -25,6 +25,19 @@ create function rfc3339(t timestamptz) returns text
 language sql stable strict parallel safe
 as $f$ select to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $f$;
 
+-- Is a campaign's --window ("22:00-06:00" or "22:00-06:00@Europe/Berlin") open at t? Without a zone:
+-- this server's. A window whose end is before its start goes over midnight.
+create function window_is_open(w text, t timestamptz) returns boolean
+language sql stable parallel safe
+as $f$
+    select case when x.opens <= x.closes then x.at >= x.opens and x.at < x.closes
+                else x.at >= x.opens or x.at < x.closes end
+      from (select split_part(split_part(w, '@', 1), '-', 1)::time as opens,
+                   split_part(split_part(w, '@', 1), '-', 2)::time as closes,
+                   (t at time zone coalesce(nullif(split_part(w, '@', 2), ''),
+                                            current_setting('TimeZone')))::time as at) x
+$f$;
+
 create table installation (
     one              boolean primary key default true check (one),
     source           text not null,            -- `source` of every event: names the installation
@@ -61,8 +74,12 @@ create table campaign (
     deadline         timestamptz,
     max_failures     integer check (max_failures > 0),
     max_failures_percent double precision check (max_failures_percent > 0),
-    on_complete      text,
     open_window      text,                     -- "22:00-06:00@ZONE"
+    on_complete      text,                     -- a URL that is told when the campaign has ended
+    on_complete_at   timestamptz,              -- it answered with 2xx
+    on_complete_due  timestamptz,              -- tried again then
+    on_complete_tries integer not null default 0,
+    on_complete_status text,                   -- the last answer, in words
     -- publication: a cursor, not a write per item
     selected         integer not null default 0,
     left_out         integer not null default 0,
@@ -74,6 +91,7 @@ create table campaign (
     ended_at         timestamptz
 );
 create index campaign_live on campaign (created_at) where state in ('open', 'paused', 'cancelling');
+create index campaign_untold on campaign (ended_at) where on_complete is not null and on_complete_at is null;
 
 create table item (
     request_id       uuid primary key,
