@@ -18,6 +18,9 @@ struct target {
     struct breaker breaker;
     bool configured;  /* in our configuration */
     bool active;      /* configured, and the row of the ledger says active */
+    bool known;       /* it has answered as Connect does, since this process started */
+    bool complained;  /* that it does not was said once */
+    bool probing;     /* a probe is under way */
     int limit;        /* limit_now of the ledger */
     int max_inflight; /* set by people */
     int open;         /* open attempts of all workers */

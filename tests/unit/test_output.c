@@ -205,7 +205,7 @@ static void a_narrow_terminal_cuts_texts_and_never_numbers(void **state)
     (void)state;
 
     begin(&p, OUTPUT_TABLE);
-    p.output->width = 48;
+    p.output->width = 50;
     row(&p, cells);
     expect(&p, "GUID              STATE  ITEMS LEFT  SHARE  LOCKED\n"
                "a-very-long-guid\xE2\x80\xA6  open    123456789    0.5  yes\n");
