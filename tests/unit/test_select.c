@@ -238,7 +238,7 @@ static int build(const struct select_config *config, const struct content_table 
 
 static void a_filter_on_a_column_that_is_not_there_names_option_and_column(void **state)
 {
-    static const struct {
+    const struct {
         struct select_config config;
         const char *want;
     } table[] = {
