@@ -250,6 +250,8 @@ static int64_t next_turn_in(const struct worker *w, int64_t now)
 {
     int64_t due = waiting_next_due(w->waiting);
 
+    if (w->ask->in_flight || !db_is_up(w->db) || w->mode != RUN_NORMAL)
+        return ASK_TICK_MS; /* what is due cannot be asked about now; the reply kicks */
     if (w->works.lists[WORK_READY].n > 0 && w->ask->view_due_ms < due)
         due = w->ask->view_due_ms;
     if (due > now + ASK_TICK_MS)
