@@ -6,6 +6,8 @@
 #include "producer/select.h"
 #include "producer/session.h"
 
+#define PLAIN_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$."
+
 /* $1 as SQL reads a name, $2 the same name with its letters as they are */
 static const char SQL_TABLE[] =
     "select format('%I.%I', n.nspname, c.relname), has_table_privilege(c.oid, 'select')"
@@ -66,7 +68,9 @@ static int no_table(const char *said, const char *why, struct err *err)
 static int find_table(struct session *s, struct content_table *t, char oid[16], struct err *err)
 {
     char exact[CONTENT_NAME_BYTES];
-    const char *params[] = { t->said, exact };
+    /* without quotes, SQL would not take it for a name */
+    bool odd = strchr(t->said, '"') == NULL && t->said[strspn(t->said, PLAIN_CHARS)] != '\0';
+    const char *params[] = { odd ? exact : t->said, exact };
     struct db_reply *reply = NULL;
     struct err why = { .kind = ERR_NONE };
     int rc = 0;

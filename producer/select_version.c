@@ -97,6 +97,8 @@ int version_condition(struct query *q, const char *option, const char *column, c
 {
     const char *p = text;
 
+    /* no array and zeros would be zeros: what has no version is neither above nor below one */
+    query_add(q, " and %s ~ '[0-9]'", column);
     for (size_t n = 0;; n++) {
         struct term t = { .n = 0 };
 

@@ -30,6 +30,7 @@ struct ask {
 };
 
 static void turn(void *arg);
+static int64_t next_turn_in(const struct worker *w, int64_t now);
 
 int ask_init(struct worker *w)
 {
@@ -212,8 +213,9 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
     presence_want(w);
     if (moved > 0 || w->works.lists[WORK_ASKING].n > 0)
         ask_kick(w); /* not after keyed heads alone: they would be asked about without end */
-    if (err != NULL)
-        event_timer_start(w->ask->timer, ASK_TICK_MS, 0);
+    if (!w->ask->kicked)
+        event_timer_start(w->ask->timer,
+                          err != NULL ? ASK_TICK_MS : next_turn_in(w, event_now_ms(w->loop)), 0);
 }
 
 static int submit(struct worker *w)

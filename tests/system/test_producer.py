@@ -229,14 +229,14 @@ def test_everything_about_a_campaign_is_stored(pool):
     campaign = pool.enqueue(
         "--lane", "high", "--max-attempts", "5", "--backoff", "1s:2m", "--warm-up", "2",
         "--max-inflight", "7", "--start-rate", "30/m", "--max-failures", "5%", "--validate",
-        "strict", "--on-complete", "https://h.example/x?y=1", "--window", "22:00-06:00@UTC",
+        "strict", "--on-complete", "https://h.example/x?y=1", "--window", "00:00-24:00@UTC",
         "--not-before", "2001-01-01T00:00:00Z", "--deadline", "2101-01-01T00:00:00Z", "--actor",
         "akim", "--name", "all", "--reason", "CHG", "--limit", "9")["campaign_id"]
     row = pool.sql("select * from campaign")[0]
     expected = {"lane": 1, "max_attempts": 5, "backoff_min_ms": 1000, "backoff_max_ms": 120000,
                 "warm_up": 2, "max_inflight": 7, "start_interval_ms": 2000.0, "max_failures": None,
                 "max_failures_percent": 5.0, "validate": "strict",
-                "on_complete": "https://h.example/x?y=1", "open_window": "22:00-06:00@UTC",
+                "on_complete": "https://h.example/x?y=1", "open_window": "00:00-24:00@UTC",
                 "actor": "akim", "name": "all", "reason": "CHG", "lease_holder": None}
     assert {key: row[key] for key in expected} == expected
     assert row["not_before"].year == 2001 and row["deadline"].year == 2101
