@@ -72,9 +72,10 @@ COMMON_SRC   := $(sort $(wildcard common/*/*.c))
 PRODUCER_SRC := $(filter-out producer/main.c,$(sort $(wildcard producer/*.c producer/*/*.c)))
 WORKER_SRC   := $(filter-out worker/main.c,$(sort $(wildcard worker/*.c worker/*/*.c)))
 SIM_SRC      := $(sort $(wildcard tests/simulator/*.c))
-# These are linked on purpose only: they replace libpq and the event loop, or bring their own main().
-SUPPORT_SRC  := $(filter-out tests/support/pq_%.c tests/support/fuzz_main.c,\
-	$(sort $(wildcard tests/support/*.c)))
+# These are linked on purpose only: they replace libpq, the event loop or C11 threads, or bring their
+# own main().
+SUPPORT_SRC  := $(filter-out tests/support/pq_%.c tests/support/fuzz_main.c \
+	tests/support/tsan_threads.c,$(sort $(wildcard tests/support/*.c)))
 TEST_SRC     := $(sort $(wildcard tests/unit/test_*.c))
 PQ_SRC       := $(sort $(wildcard tests/unit/pq_*.c))
 ALLOC_SRC    := $(sort $(wildcard tests/unit/alloc_*.c))
@@ -177,7 +178,9 @@ install: all ## install the two programs under $(DESTDIR)$(PREFIX)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 tests: $(UNIT_TESTS) ## build the unit tests
 
-$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(TEST_LIBS)
+# TSan does not know the C11 threads of librdkafka; this tells it.
+TSAN_OBJ := $(if $(filter thread,$(SANITIZE)),$(B)/tests/support/tsan_threads.o)
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(TSAN_OBJ) $(TEST_LIBS)
 	$(link) $(CMOCKA_LIBS) $(PQ_LIBS) $(OTHER_LIBS)
 # The script of expected calls stands in for libpq, which therefore must not be linked, and pq_loop
 # for the event loop.

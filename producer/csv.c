@@ -29,12 +29,12 @@ static bool well_formed(const char *line)
 }
 
 /* Takes the quotes of [from, to) away, and ends it. */
-static char *unquote(char *from, char *to)
+static char *unquote(char *from, const char *to)
 {
     char *out = from;
     bool quoted = *from == '"';
 
-    for (char *p = from + quoted; p < to - quoted; p++) {
+    for (const char *p = from + quoted; p < to - quoted; p++) {
         if (quoted && *p == '"')
             p++;
         *out++ = *p;

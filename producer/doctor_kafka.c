@@ -104,7 +104,8 @@ static bool lost_in(struct doctor *d, const struct db_reply *reply, size_t row, 
     int32_t partition = (int32_t)db_int(reply, 0, row, 1);
     int64_t low, high;
 
-    if (admin_watermarks(s->admin, name, partition, SESSION_KAFKA_WAIT_MS, &low, &high, err) != 0)
+    if (admin_watermarks(s->admin, &(struct admin_partition){ name, partition }, &low, &high,
+                         err) != 0)
         return true;
     if (db_int(reply, 0, row, 2) >= low && db_int(reply, 0, row, 3) < high)
         return false;
@@ -144,8 +145,7 @@ void doctor_kafka(struct doctor *d)
     int brokers;
     struct err err;
 
-    if (session_admin(s, &err) != 0 ||
-        admin_cluster(s->admin, SESSION_KAFKA_WAIT_MS, cluster_id, &brokers, &err) != 0) {
+    if (session_admin(s, &err) != 0 || admin_cluster(s->admin, cluster_id, &brokers, &err) != 0) {
         doctor_fail(d, "kafka", &err);
         return;
     }

@@ -12,6 +12,7 @@
 #include "common/base/str.h"
 #include "common/broker/admin.h"
 #include "producer/confirm.h"
+#include "producer/metrics_file.h"
 #include "producer/output.h"
 #include "producer/topics.h"
 #include "producer/wait.h"
@@ -25,7 +26,7 @@ static int check_topic(struct session *s, const char *topic, int partitions, str
 {
     int is, replication;
 
-    if (admin_topic_partitions(s->admin, topic, SESSION_KAFKA_WAIT_MS, &is, &replication, err) != 0)
+    if (admin_topic_partitions(s->admin, topic, &is, &replication, err) != 0)
         return -1;
     if (is == 0)
         return err_set(err, ERR_CONFIG,
@@ -56,8 +57,7 @@ static int check_installation(struct enqueue *e, struct err *err)
     str_copy(e->source, sizeof(e->source), is.source);
     if (e->call->enqueue.dry_run)
         return 0;
-    if (session_admin(s, err) != 0 ||
-        admin_cluster(s->admin, SESSION_KAFKA_WAIT_MS, cluster, &brokers, err) != 0 ||
+    if (session_admin(s, err) != 0 || admin_cluster(s->admin, cluster, &brokers, err) != 0 ||
         installation_check(s, &is, cluster, err) != 0 ||
         check_topic(s, s->topics.requests, is.partitions, err) != 0)
         return -1;
@@ -196,6 +196,20 @@ static int enqueue(struct enqueue *e, struct err *err)
     return enqueue_print(e, err) == 0 ? 4 : -1;
 }
 
+/* A file that cannot be written changes nothing about the campaign. */
+static void write_metrics(const struct enqueue *e, int code)
+{
+    const char *path = e->call->config.metrics_file;
+    const struct run_metrics m = { .selected = e->selected,
+                                   .published = e->published,
+                                   .success = code == EXIT_DONE,
+                                   .now_ms = clock_wall_ms() };
+    struct err err;
+
+    if (path != NULL && !e->call->enqueue.dry_run && metrics_file_write(path, &m, &err) != 0)
+        session_say(&e->call->session, "%s", err.msg);
+}
+
 static int run(struct call *c, struct err *err)
 {
     struct enqueue e = { .call = c };
@@ -203,6 +217,7 @@ static int run(struct call *c, struct err *err)
 
     if (select_list_read(&c->select, &e.list, err) == 0)
         code = enqueue(&e, err);
+    write_metrics(&e, code);
     select_list_done(&e.list);
     return code;
 }

@@ -105,10 +105,11 @@ int select_list_add(struct select_list *l, struct listed *entry, struct err *err
 
 void select_list_done(struct select_list *l)
 {
-    struct uuid_set *one, *next;
+    struct uuid_set *one = l->seen, *next;
 
-    HASH_ITER (hh, l->seen, one, next) {
-        HASH_DEL(l->seen, one);
+    HASH_CLEAR(hh, l->seen);
+    for (; one != NULL; one = next) {
+        next = one->hh.next;
         free(one);
     }
     for (size_t i = 0; i < l->n; i++)

@@ -106,10 +106,10 @@ int session_admin(struct session *s, struct err *err)
         return 0;
     if (session_kafka(s, err) != 0)
         return -1;
-    s->admin = admin_new(s->props, CLIENT_ID, err);
+    s->admin = admin_new(s->props, CLIENT_ID, SESSION_KAFKA_WAIT_MS, err);
     if (s->admin == NULL)
         return -1;
-    return admin_cluster(s->admin, SESSION_KAFKA_WAIT_MS, cluster, &brokers, err);
+    return admin_cluster(s->admin, cluster, &brokers, err);
 }
 
 void session_done(struct session *s)

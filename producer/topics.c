@@ -114,7 +114,7 @@ static int look(struct call *c, struct plan *p, struct err *err)
 
     p->replication = config->replication > 0 ? (int)config->replication : -1;
     if (session_ledger(s, err) != 0 || session_admin(s, err) != 0 ||
-        admin_cluster(s->admin, SESSION_KAFKA_WAIT_MS, p->cluster_id, &p->brokers, err) != 0 ||
+        admin_cluster(s->admin, p->cluster_id, &p->brokers, err) != 0 ||
         installation_read(s, &p->installation, err) != 0 ||
         installation_check(s, &p->installation, p->cluster_id, err) != 0 ||
         topics_read(s, p->topics, err) != 0 || choose_partitions(p, config, err) != 0 ||
@@ -201,7 +201,7 @@ static int create(struct session *s, const struct plan *p, const struct topic_st
 
     for (size_t k = 0; k < t->settings_n; k++)
         settings[k] = (struct topic_setting){ t->settings[k].name, t->settings[k].wanted };
-    if (admin_create_topic(s->admin, &spec, SESSION_KAFKA_WAIT_MS, err) == 0)
+    if (admin_create_topic(s->admin, &spec, err) == 0)
         return 0;
     return err->kind == ERR_REFUSED ? 0 : -1; /* another apply was faster */
 }
@@ -216,7 +216,7 @@ static int alter(struct session *s, const struct topic_state *t, struct err *err
             settings[n++] = (struct topic_setting){ t->settings[k].name, t->settings[k].wanted };
     if (n == 0)
         return 0;
-    return admin_alter_topic(s->admin, t->name, settings, n, SESSION_KAFKA_WAIT_MS, err);
+    return admin_alter_topic(s->admin, t->name, settings, n, err);
 }
 
 /* Other brokers, or this one a moment later, may not know a topic that was just created. */

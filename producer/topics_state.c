@@ -40,16 +40,15 @@ static void add_setting(struct topic_state *t, const struct topic_setting *setti
 
 static int read_one(struct session *s, struct topic_state *t, struct err *err)
 {
-    if (admin_topic_partitions(s->admin, t->name, SESSION_KAFKA_WAIT_MS, &t->partitions,
-                               &t->replication, err) != 0)
+    if (admin_topic_partitions(s->admin, t->name, &t->partitions, &t->replication, err) != 0)
         return -1;
     if (t->partitions == 0)
         return 0;
     if (t->replication >= REPLICATION_TO_BE_SAFE)
         add_setting(t, &safe);
     for (size_t i = 0; i < t->settings_n; i++)
-        if (admin_topic_setting(s->admin, t->name, t->settings[i].name, SESSION_KAFKA_WAIT_MS,
-                                t->settings[i].is, sizeof(t->settings[i].is), err) != 0)
+        if (admin_topic_setting(s->admin, t->name, t->settings[i].name, t->settings[i].is, err) !=
+            0)
             return -1;
     return 0;
 }
@@ -154,7 +153,8 @@ int installation_check(struct session *s, const struct installation *is, const c
                        "this ledger belongs to the Kafka cluster %s, and the brokers are of %s",
                        is->cluster_id, cluster_id);
     if (!same_names(is->topics, names))
-        return err_set(err, ERR_REFUSED, "this ledger belongs to the topics %s, not to %s",
-                       is->topics, names);
+        return err_set(err, ERR_REFUSED,
+                       "this ledger belongs to the topics %s, not to those that start with %s",
+                       is->topics, s->config->shared.topic_prefix);
     return 0;
 }

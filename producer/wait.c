@@ -65,7 +65,7 @@ static int judge(struct waiting *w, bool timely)
 static int watch(struct waiting *w, struct err *err)
 {
     struct event_loop *loop = w->call->session.loop;
-    int64_t now_ms = event_now_ms(loop);
+    int64_t now_ms;
 
     for (;;) {
         if (look(w, err) != 0) {

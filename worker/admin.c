@@ -101,13 +101,11 @@ static void on_request(void *arg, const struct server_request *request,
 
 int admin_start(struct worker *w, struct err *err)
 {
-    int port = 0;
-
-    w->server = server_start(w->loop, w->config->admin_listen, on_request, w, &port, err);
+    w->server = server_start(w->loop, w->config->admin_listen, on_request, w, err);
     if (w->server == NULL)
         return -1;
-    log_info("admin.listening", LOG_FIELDS(LOG_I("port", port)), "probes and metrics on port %d",
-             port);
+    log_info("admin.listening", LOG_FIELDS(LOG_I("port", server_port(w->server))),
+             "probes and metrics on port %d", server_port(w->server));
     return 0;
 }
 

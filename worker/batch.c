@@ -215,6 +215,7 @@ void batch_look_up(void *arg)
 {
     struct worker *w = arg;
     struct results *r = w->results;
+    struct consumer_lookup what;
 
     r->looking = true;
     if (r->offsets_n == 0) {
@@ -222,8 +223,8 @@ void batch_look_up(void *arg)
         batch_settled(w);
         return;
     }
-    if (consumer_committed(w->consumer, r->offsets, r->offsets_n, COMMITTED_TIMEOUT_MS,
-                           on_committed, w) != 0)
+    what = (struct consumer_lookup){ r->offsets, r->offsets_n, COMMITTED_TIMEOUT_MS };
+    if (consumer_committed(w->consumer, &what, on_committed, w) != 0)
         event_timer_start(r->lookup_timer, COMMITTED_AGAIN_MS, 0);
 }
 

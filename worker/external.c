@@ -50,10 +50,14 @@ static void drop(struct worker *w, struct external *e)
 
 void external_done(struct worker *w)
 {
-    struct external *e, *next;
+    struct external *first = w->externals, *e, *next;
 
-    HASH_ITER (hh, w->externals, e, next)
-        drop(w, e);
+    HASH_CLEAR(hh, w->externals); /* the table, not the elements: their list stays */
+    for (e = first; e != NULL; e = next) {
+        next = e->hh.next;
+        request_done(&e->request);
+        free(e);
+    }
 }
 
 void external_known(struct worker *w, const struct uuid *request_id)

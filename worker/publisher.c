@@ -14,12 +14,11 @@
 #include "common/event/event.h"
 #include "worker/retry.h"
 
-#define TOPICS_MAX              4
-#define SEND_OFFSETS_TIMEOUT_MS 10000
-#define SAME_CALL_TRIES         20 /* a retriable answer of one call; each waits RETRY_PAUSE_MS */
-#define RETRY_PAUSE_MS          100
-#define REMAKE_MIN_MS           200 /* a new producer after a fatal error */
-#define REMAKE_MAX_MS           5000
+#define TOPICS_MAX      4
+#define SAME_CALL_TRIES 20 /* a retriable answer of one call; each waits RETRY_PAUSE_MS */
+#define RETRY_PAUSE_MS  100
+#define REMAKE_MIN_MS   200 /* a new producer after a fatal error */
+#define REMAKE_MAX_MS   5000
 
 struct publisher {
     struct publisher_config config;
@@ -142,9 +141,9 @@ static enum txn_result one_step(struct publisher *p, const struct publish_batch 
     case STEP_BEGIN: return txn_begin(p->txn, err);
     case STEP_MESSAGES: return produce_all(p, b, err);
     case STEP_OFFSETS:
-        return b->offsets_n == 0 ? TXN_OK
-                                 : txn_send_offsets(p->txn, b->offsets, b->offsets_n, b->group,
-                                                    SEND_OFFSETS_TIMEOUT_MS, err);
+        return b->offsets_n == 0
+                   ? TXN_OK
+                   : txn_send_offsets(p->txn, b->offsets, b->offsets_n, b->group, err);
     case STEP_COMMIT:
     case STEPS: break;
     }

@@ -363,6 +363,7 @@ static void look(void *arg)
 {
     struct worker *w = arg;
     struct recover *r = w->recover;
+    const struct consumer_lookup what = { r->parts, r->n, LOOK_TIMEOUT_MS };
     int rc;
 
     if (r->n == 0) {
@@ -370,10 +371,9 @@ static void look(void *arg)
         return;
     }
     if (r->have_committed)
-        rc = consumer_query_watermarks(w->consumer, r->parts, r->n, LOOK_TIMEOUT_MS, on_watermarks,
-                                       w);
+        rc = consumer_query_watermarks(w->consumer, &what, on_watermarks, w);
     else
-        rc = consumer_committed(w->consumer, r->parts, r->n, LOOK_TIMEOUT_MS, on_committed, w);
+        rc = consumer_committed(w->consumer, &what, on_committed, w);
     if (rc != 0)
         event_timer_start(r->timer, AGAIN_MS, 0);
 }

@@ -16,6 +16,8 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
+#define SEND_OFFSETS_TIMEOUT_MS 10000 /* one try; the coordinator may be moving */
+
 /* ---- life ---- */
 
 static void flush_timed_out(void *arg)

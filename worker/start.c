@@ -24,7 +24,7 @@ static int topic(struct admin *a, const char *name, int *ret_partitions, struct 
 {
     int replication;
 
-    if (admin_topic_partitions(a, name, ADMIN_TIMEOUT_MS, ret_partitions, &replication, err) != 0)
+    if (admin_topic_partitions(a, name, ret_partitions, &replication, err) != 0)
         return -1;
     if (*ret_partitions == 0)
         return err_set(err, ERR_CONFIG,
@@ -92,7 +92,7 @@ static int reach_brokers(struct worker *w, struct admin *a, char cluster[64], st
     int64_t until = event_now_ms(w->loop) + START_WAIT_MS;
     int brokers;
 
-    while (admin_cluster(a, ADMIN_TIMEOUT_MS, cluster, &brokers, err) != 0) {
+    while (admin_cluster(a, cluster, &brokers, err) != 0) {
         if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= until)
             return -1;
         log_warn("kafka.unreachable", NULL, "%s; trying again", err->msg);
@@ -102,7 +102,7 @@ static int reach_brokers(struct worker *w, struct admin *a, char cluster[64], st
 
 int start_kafka(struct worker *w, struct err *err)
 {
-    struct admin *a = admin_new(w->props, w->id, err);
+    struct admin *a = admin_new(w->props, w->id, ADMIN_TIMEOUT_MS, err);
     char cluster[64];
     int partitions = 0, rc = -1;
 

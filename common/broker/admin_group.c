@@ -24,14 +24,13 @@ static int read_members(rd_kafka_event_t *event, const char *group, int *ret_mem
     return client_err(err, rd_kafka_error_code(error), group, rd_kafka_error_string(error));
 }
 
-int admin_group_members(struct admin *a, const char *group, int timeout_ms, int *ret_members,
-                        struct err *err)
+int admin_group_members(struct admin *a, const char *group, int *ret_members, struct err *err)
 {
     struct admin_request r;
     rd_kafka_event_t *event;
     int rc = -1;
 
-    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms, err) != 0)
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, err) != 0)
         return -1;
     rd_kafka_DescribeConsumerGroups(a->client->rk, &group, 1, r.options, r.queue);
     event = admin_request_wait(&r, group, err);
@@ -66,7 +65,7 @@ static int64_t read_offset(rd_kafka_event_t *event, const char *group, struct er
 }
 
 int64_t admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
-                           int timeout_ms, struct err *err)
+                           struct err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_ListConsumerGroupOffsets_t *wanted;
@@ -77,8 +76,7 @@ int64_t admin_group_offset(struct admin *a, const char *group, const struct admi
     rd_kafka_topic_partition_list_add(list, p->topic, p->partition);
     wanted = rd_kafka_ListConsumerGroupOffsets_new(group, list);
     rd_kafka_topic_partition_list_destroy(list);
-    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, err) ==
-        0) {
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, err) == 0) {
         rd_kafka_ListConsumerGroupOffsets(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, group, err);
         if (event != NULL)
@@ -104,7 +102,7 @@ static int judge_deleted(rd_kafka_event_t *event, const char *topic, struct err 
 }
 
 int admin_delete_records(struct admin *a, const struct admin_partition *p, int64_t before,
-                         int timeout_ms, struct err *err)
+                         struct err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_DeleteRecords_t *wanted;
@@ -115,7 +113,7 @@ int admin_delete_records(struct admin *a, const struct admin_partition *p, int64
     rd_kafka_topic_partition_list_add(list, p->topic, p->partition)->offset = before;
     wanted = rd_kafka_DeleteRecords_new(list);
     rd_kafka_topic_partition_list_destroy(list);
-    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETERECORDS, timeout_ms, err) == 0) {
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETERECORDS, err) == 0) {
         rd_kafka_DeleteRecords(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, p->topic, err);
         if (event != NULL)

@@ -6,18 +6,18 @@
 #include "common/base/str.h"
 #include "common/broker/admin_private.h"
 
-#define LOOK_AGAIN_MS 20 /* brokers learn of a change within milliseconds after its answer ... */
-#define SETTLE_MAX_MS                                                          \
-    3000 /* ... and one that has not by then changes nothing about the success \
-          */
+/* Brokers learn of a change within milliseconds after its answer. One that has not in this time
+ * changes nothing about the success. */
+#define LOOK_AGAIN_MS 20
+#define SETTLE_MAX_MS 3000
 
 /* Looks again and again until shown(arg) or it was long enough. A second change that is based on
  * what was read before the first one arrived would take the first one back. */
-static void settle(struct admin *a, int timeout_ms, bool (*shown)(struct admin *a, const void *arg),
+static void settle(struct admin *a, bool (*shown)(struct admin *a, const void *arg),
                    const void *arg)
 {
     int64_t deadline_ms =
-        clock_boot_ms() + (timeout_ms < SETTLE_MAX_MS ? timeout_ms : SETTLE_MAX_MS);
+        clock_boot_ms() + (a->timeout_ms < SETTLE_MAX_MS ? a->timeout_ms : SETTLE_MAX_MS);
 
     while (!shown(a, arg) && clock_boot_ms() < deadline_ms)
         rd_kafka_poll(a->client->rk, LOOK_AGAIN_MS);
@@ -29,8 +29,7 @@ static bool exists(struct admin *a, const void *topic)
 {
     int partitions = 0, replication;
 
-    return admin_topic_partitions(a, topic, SETTLE_MAX_MS, &partitions, &replication, NULL) == 0 &&
-           partitions > 0;
+    return admin_topic_partitions(a, topic, &partitions, &replication, NULL) == 0 && partitions > 0;
 }
 
 static int judge_topic(const rd_kafka_topic_result_t *const *results, size_t n, const char *topic,
@@ -64,8 +63,7 @@ static rd_kafka_NewTopic_t *new_topic(const struct topic_spec *spec, struct err 
     return t;
 }
 
-int admin_create_topic(struct admin *a, const struct topic_spec *spec, int timeout_ms,
-                       struct err *err)
+int admin_create_topic(struct admin *a, const struct topic_spec *spec, struct err *err)
 {
     rd_kafka_NewTopic_t *topic = new_topic(spec, err);
     const rd_kafka_topic_result_t **results;
@@ -76,7 +74,7 @@ int admin_create_topic(struct admin *a, const struct topic_spec *spec, int timeo
 
     if (topic == NULL)
         return -1;
-    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout_ms, err) == 0) {
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_CREATETOPICS, err) == 0) {
         rd_kafka_CreateTopics(a->client->rk, &topic, 1, r.options, r.queue);
         event = admin_request_wait(&r, spec->name, err);
         if (event != NULL) {
@@ -88,7 +86,7 @@ int admin_create_topic(struct admin *a, const struct topic_spec *spec, int timeo
     }
     rd_kafka_NewTopic_destroy(topic);
     if (rc == 0)
-        settle(a, timeout_ms, exists, spec->name);
+        settle(a, exists, spec->name);
     return rc;
 }
 
@@ -108,7 +106,7 @@ static int judge_resource(const rd_kafka_ConfigResource_t **resources, size_t n,
 /* The settings of a topic, in the answer that r holds. On success admin_request_done must follow;
  * NULL: err. */
 static const rd_kafka_ConfigResource_t *describe(struct admin *a, struct admin_request *r,
-                                                 const char *topic, int timeout_ms, struct err *err)
+                                                 const char *topic, struct err *err)
 {
     rd_kafka_ConfigResource_t *wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     const rd_kafka_ConfigResource_t **resources, *found = NULL;
@@ -119,7 +117,7 @@ static const rd_kafka_ConfigResource_t *describe(struct admin *a, struct admin_r
         err_set(err, ERR_CONFIG, "a topic without a name");
         return NULL;
     }
-    if (admin_request_init(r, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms, err) == 0) {
+    if (admin_request_init(r, a, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, err) == 0) {
         rd_kafka_DescribeConfigs(a->client->rk, &wanted, 1, r->options, r->queue);
         event = admin_request_wait(r, topic, err);
         if (event != NULL) {
@@ -135,8 +133,8 @@ static const rd_kafka_ConfigResource_t *describe(struct admin *a, struct admin_r
     return found;
 }
 
-int admin_topic_setting(struct admin *a, const char *topic, const char *name, int timeout_ms,
-                        char *value, size_t value_bytes, struct err *err)
+int admin_topic_setting(struct admin *a, const char *topic, const char *name,
+                        char value[ADMIN_VALUE_BYTES], struct err *err)
 {
     const rd_kafka_ConfigResource_t *resource;
     const rd_kafka_ConfigEntry_t **entries;
@@ -144,13 +142,13 @@ int admin_topic_setting(struct admin *a, const char *topic, const char *name, in
     size_t n;
     int rc = -1;
 
-    resource = describe(a, &r, topic, timeout_ms, err);
+    resource = describe(a, &r, topic, err);
     if (resource == NULL)
         return -1;
     entries = rd_kafka_ConfigResource_configs(resource, &n);
     for (size_t i = 0; i < n && rc != 0; i++)
         if (str_equal(rd_kafka_ConfigEntry_name(entries[i]), name)) {
-            str_copy(value, value_bytes, rd_kafka_ConfigEntry_value(entries[i]));
+            str_copy(value, ADMIN_VALUE_BYTES, rd_kafka_ConfigEntry_value(entries[i]));
             rc = 0;
         }
     admin_request_done(&r);
@@ -176,14 +174,14 @@ static bool changes(const struct change *c, const char *name)
 
 /* AlterConfigs replaces all settings of a topic, so those that somebody has set go along. */
 static int keep_present(struct admin *a, rd_kafka_ConfigResource_t *target, const struct change *c,
-                        int timeout_ms, struct err *err)
+                        struct err *err)
 {
     const rd_kafka_ConfigResource_t *resource;
     const rd_kafka_ConfigEntry_t **entries;
     struct admin_request r;
     size_t n;
 
-    resource = describe(a, &r, c->topic, timeout_ms, err);
+    resource = describe(a, &r, c->topic, err);
     if (resource == NULL)
         return -1;
     entries = rd_kafka_ConfigResource_configs(resource, &n);
@@ -212,18 +210,17 @@ static int add_changes(rd_kafka_ConfigResource_t *target, const struct change *c
 static bool applied(struct admin *a, const void *arg)
 {
     const struct change *c = arg;
-    char value[1024];
+    char value[ADMIN_VALUE_BYTES];
 
     for (size_t i = 0; i < c->n; i++)
-        if (admin_topic_setting(a, c->topic, c->settings[i].name, SETTLE_MAX_MS, value,
-                                sizeof(value), NULL) != 0 ||
+        if (admin_topic_setting(a, c->topic, c->settings[i].name, value, NULL) != 0 ||
             !str_equal(value, c->settings[i].value))
             return false;
     return true;
 }
 
 static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char *topic,
-                 int timeout_ms, struct err *err)
+                 struct err *err)
 {
     const rd_kafka_ConfigResource_t **resources;
     struct admin_request r;
@@ -231,7 +228,7 @@ static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char 
     size_t n;
     int rc = -1;
 
-    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, timeout_ms, err) != 0)
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_ALTERCONFIGS, err) != 0)
         return -1;
     rd_kafka_AlterConfigs(a->client->rk, &target, 1, r.options, r.queue);
     event = admin_request_wait(&r, topic, err);
@@ -245,7 +242,7 @@ static int alter(struct admin *a, rd_kafka_ConfigResource_t *target, const char 
 }
 
 int admin_alter_topic(struct admin *a, const char *topic, const struct topic_setting *settings,
-                      size_t n, int timeout_ms, struct err *err)
+                      size_t n, struct err *err)
 {
     rd_kafka_ConfigResource_t *target = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     const struct change change = { topic, settings, n };
@@ -253,13 +250,13 @@ int admin_alter_topic(struct admin *a, const char *topic, const struct topic_set
 
     if (target == NULL)
         return err_set(err, ERR_CONFIG, "a topic without a name");
-    rc = keep_present(a, target, &change, timeout_ms, err);
+    rc = keep_present(a, target, &change, err);
     if (rc == 0)
         rc = add_changes(target, &change, err);
     if (rc == 0)
-        rc = alter(a, target, topic, timeout_ms, err);
+        rc = alter(a, target, topic, err);
     rd_kafka_ConfigResource_destroy(target);
     if (rc == 0)
-        settle(a, timeout_ms, applied, &change);
+        settle(a, applied, &change);
     return rc;
 }

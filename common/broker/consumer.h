@@ -82,13 +82,19 @@ struct consumer_config {
 struct consumer *consumer_new(struct event_loop *loop, const struct consumer_config *config,
                               const struct consumer_handlers *handlers, struct err *err);
 
+struct consumer_lookup { /* borrowed during the call only */
+    const struct kafka_offset *parts;
+    size_t n;
+    int timeout_ms;
+};
+
 /* Asks for committed offsets on a helper thread. done runs once on the loop, not after
  * consumer_free. offsets is borrowed. err set (retriable): nothing is known, ask again.
  * generation: the value of consumer_generation() when it was asked. */
 typedef void consumer_committed_fn(void *arg, const struct kafka_offset *offsets, size_t n,
                                    unsigned generation, const struct err *err);
-int consumer_committed(struct consumer *c, const struct kafka_offset *parts, size_t n,
-                       int timeout_ms, consumer_committed_fn *done, void *arg);
+int consumer_committed(struct consumer *c, const struct consumer_lookup *what,
+                       consumer_committed_fn *done, void *arg);
 unsigned consumer_generation(const struct consumer *c); /* +1 at every on_assign and on_revoke */
 
 /* Answers on_assign. Every partition gets its explicit offset (not NONE) and is not paused.
@@ -119,8 +125,8 @@ struct kafka_watermark {
 };
 typedef void consumer_watermarks_fn(void *arg, const struct kafka_watermark *marks, size_t n,
                                     unsigned generation, const struct err *err);
-int consumer_query_watermarks(struct consumer *c, const struct kafka_offset *parts, size_t n,
-                              int timeout_ms, consumer_watermarks_fn *done, void *arg);
+int consumer_query_watermarks(struct consumer *c, const struct consumer_lookup *what,
+                              consumer_watermarks_fn *done, void *arg);
 int64_t consumer_last_poll_ms(
     const struct consumer *c); /* clock_boot_ms of the last served queue */
 

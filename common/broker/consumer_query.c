@@ -26,8 +26,7 @@ static void query_free(struct query *q)
     free(q);
 }
 
-static struct query *query_new(struct consumer *c, const struct kafka_offset *parts, size_t n,
-                               int timeout_ms)
+static struct query *query_new(struct consumer *c, const struct consumer_lookup *what)
 {
     struct query *q = calloc(1, sizeof(*q));
 
@@ -35,11 +34,11 @@ static struct query *query_new(struct consumer *c, const struct kafka_offset *pa
         return NULL;
     q->c = c;
     q->client = c->client;
-    q->timeout_ms = timeout_ms;
+    q->timeout_ms = what->timeout_ms;
     q->generation = c->generation;
-    q->list = rd_kafka_topic_partition_list_new((int)n);
-    for (size_t i = 0; i < n; i++)
-        rd_kafka_topic_partition_list_add(q->list, parts[i].topic, parts[i].partition);
+    q->list = rd_kafka_topic_partition_list_new((int)what->n);
+    for (size_t i = 0; i < what->n; i++)
+        rd_kafka_topic_partition_list_add(q->list, what->parts[i].topic, what->parts[i].partition);
     return q;
 }
 
@@ -114,10 +113,10 @@ static void done_committed(void *arg)
     query_free(q);
 }
 
-int consumer_committed(struct consumer *c, const struct kafka_offset *parts, size_t n,
-                       int timeout_ms, consumer_committed_fn *done, void *arg)
+int consumer_committed(struct consumer *c, const struct consumer_lookup *what,
+                       consumer_committed_fn *done, void *arg)
 {
-    struct query *q = query_new(c, parts, n, timeout_ms);
+    struct query *q = query_new(c, what);
 
     if (q == NULL)
         return -1;
@@ -154,19 +153,19 @@ static void done_watermarks(void *arg)
     query_free(q);
 }
 
-int consumer_query_watermarks(struct consumer *c, const struct kafka_offset *parts, size_t n,
-                              int timeout_ms, consumer_watermarks_fn *done, void *arg)
+int consumer_query_watermarks(struct consumer *c, const struct consumer_lookup *what,
+                              consumer_watermarks_fn *done, void *arg)
 {
-    struct query *q = query_new(c, parts, n, timeout_ms);
+    struct query *q = query_new(c, what);
 
     if (q == NULL)
         return -1;
-    q->marks = calloc(n > 0 ? n : 1, sizeof(*q->marks));
+    q->marks = calloc(what->n > 0 ? what->n : 1, sizeof(*q->marks));
     if (q->marks == NULL) {
         query_free(q);
         return -1;
     }
-    for (size_t i = 0; i < n; i++) /* the list owns the names */
+    for (size_t i = 0; i < what->n; i++) /* the list owns the names */
         q->marks[i] = (struct kafka_watermark){ .topic = q->list->elems[i].topic,
                                                 .partition = q->list->elems[i].partition };
     q->on_watermarks = done;

@@ -118,8 +118,7 @@ static int start_queue(struct producer *p, struct err *err)
     return 0;
 }
 
-struct producer *producer_new(struct event_loop *loop, const struct kafka_props *props,
-                              const char *client_id, producer_delivery_fn *on_delivery, void *arg,
+struct producer *producer_new(struct event_loop *loop, const struct producer_config *config,
                               struct err *err)
 {
     struct producer *p = calloc(1, sizeof(*p));
@@ -130,9 +129,9 @@ struct producer *producer_new(struct event_loop *loop, const struct kafka_props 
     }
     p->loop = loop;
     p->wake_fd = -1;
-    p->on_delivery = on_delivery;
-    p->arg = arg;
-    p->client = open_client(p, props, client_id, err);
+    p->on_delivery = config->on_delivery;
+    p->arg = config->arg;
+    p->client = open_client(p, config->props, config->client_id, err);
     if (p->client == NULL || start_queue(p, err) != 0) {
         producer_free(p);
         return NULL;

@@ -17,8 +17,14 @@ struct producer;
 typedef void producer_delivery_fn(void *arg, uint64_t ticket, int32_t partition, int64_t offset,
                                   const struct err *err);
 
-struct producer *producer_new(struct event_loop *loop, const struct kafka_props *props,
-                              const char *client_id, producer_delivery_fn *on_delivery, void *arg,
+struct producer_config {
+    const struct kafka_props *props; /* copied */
+    const char *client_id;
+    producer_delivery_fn *on_delivery;
+    void *arg;
+};
+
+struct producer *producer_new(struct event_loop *loop, const struct producer_config *config,
                               struct err *err);
 
 enum producer_result { PRODUCER_OK, PRODUCER_FULL, PRODUCER_ERROR };

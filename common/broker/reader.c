@@ -86,8 +86,7 @@ static int find_parts(struct reader *r, struct admin *a, int64_t deadline_ms, st
     struct kafka_watermark *marks;
     int replication;
 
-    if (admin_topic_partitions(a, r->topic, left_ms(deadline_ms), &r->parts_n, &replication, err) !=
-        0)
+    if (admin_topic_partitions(a, r->topic, &r->parts_n, &replication, err) != 0)
         return -1;
     if (r->parts_n == 0)
         return err_set(err, ERR_CONFIG, "the topic %s does not exist", r->topic);
@@ -137,7 +136,7 @@ static int assign(struct reader *r, enum reader_start start, struct err *err)
 static int start_reading(struct reader *r, const struct kafka_props *props, enum reader_start start,
                          int64_t deadline_ms, struct err *err)
 {
-    struct admin *a = admin_new(props, READER_CLIENT_ID, err);
+    struct admin *a = admin_new(props, READER_CLIENT_ID, left_ms(deadline_ms), err);
     int rc;
 
     if (a == NULL)

@@ -13,6 +13,7 @@
 
 struct txn {
     struct client *client;
+    int send_offsets_timeout_ms;
     bool initialised;          /* init_transactions was accepted; asking twice is an error */
     rd_kafka_topic_t **topics; /* held, so that the library keeps their leaders fresh */
     size_t topics_n;
@@ -82,6 +83,7 @@ struct txn *txn_new(const struct txn_config *config, struct err *err)
         err_set(err, ERR_INTERNAL, "out of memory");
         return NULL;
     }
+    t->send_offsets_timeout_ms = config->send_offsets_timeout_ms;
     t->client = open_client(t, config, err);
     if (t->client == NULL) {
         free(t);
@@ -192,7 +194,7 @@ enum txn_result txn_produce(struct txn *t, const struct txn_message *message, st
 }
 
 enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offsets, size_t n,
-                                 const struct kafka_group *group, int timeout_ms, struct err *err)
+                                 const struct kafka_group *group, struct err *err)
 {
     rd_kafka_topic_partition_list_t *list;
     enum txn_result result;
@@ -211,9 +213,10 @@ enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offse
         err_set(err, ERR_INTERNAL, "out of memory");
         return TXN_ABORT;
     }
-    result = judge(
-        t, rd_kafka_send_offsets_to_transaction(t->client->rk, list, group->metadata, timeout_ms),
-        "sending offsets", err);
+    result = judge(t,
+                   rd_kafka_send_offsets_to_transaction(t->client->rk, list, group->metadata,
+                                                        t->send_offsets_timeout_ms),
+                   "sending offsets", err);
     t->offsets_missing = result != TXN_OK;
     rd_kafka_topic_partition_list_destroy(list);
     return result;

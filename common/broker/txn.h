@@ -25,7 +25,8 @@ struct txn_config {
     const struct kafka_props *props; /* copied */
     const char
         *transactional_id; /* group + worker id + random of the process, kept over re-creations */
-    int transaction_timeout_ms; /* min(10 s, half the session time-out) */
+    int transaction_timeout_ms;  /* min(10 s, half the session time-out) */
+    int send_offsets_timeout_ms; /* the library may ignore it (librdkafka#5456) */
     const char *client_id;
 };
 
@@ -55,7 +56,7 @@ enum txn_result txn_produce(struct txn *t, const struct txn_message *message, st
 /* May ignore its time-out while the group coordinator is away (librdkafka#5456). group NULL (not a
  * member) is ABORT: offsets without a member id would pass the broker unchecked. */
 enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offsets, size_t n,
-                                 const struct kafka_group *group, int timeout_ms, struct err *err);
+                                 const struct kafka_group *group, struct err *err);
 /* ABORT when offsets were to be sent and that did not end with OK: results never go out alone. */
 enum txn_result txn_commit(struct txn *t, struct err *err);
 enum txn_result txn_abort(struct txn *t, struct err *err);

@@ -33,7 +33,7 @@ int ledger_version_read(struct db *db, int *ret_version, int *ret_compatible, st
 
 int ledger_version_check(struct db *db, int expected, struct err *err)
 {
-    int version, compatible;
+    int version = 0, compatible = 0;
 
     if (ledger_version_read(db, &version, &compatible, err) != 0)
         return -1;

@@ -50,7 +50,8 @@ static bool ensure_producer(struct outbox *o)
     struct err err;
 
     if (o->producer == NULL)
-        o->producer = producer_new(o->loop, o->props, o->client_id, on_delivery, o, &err);
+        o->producer = producer_new(
+            o->loop, &(struct producer_config){ o->props, o->client_id, on_delivery, o }, &err);
     if (o->producer == NULL)
         turn_fail(o, &err);
     return o->producer != NULL;

@@ -19,6 +19,7 @@
 #define HEADER_NAME_BYTES 64
 
 struct server {
+    int port;
     struct MHD_Daemon *daemon;
     struct event_fd *ready;
     struct event_timer *due; /* idle connections end, and data that is in already goes on */
@@ -251,11 +252,11 @@ static struct MHD_Daemon *daemon_new(struct server *s, int fd)
 }
 
 struct server *server_start(struct event_loop *loop, const char *listen, server_fn *fn, void *arg,
-                            int *ret_port, struct err *err)
+                            struct err *err)
 {
     struct server *s = calloc(1, sizeof(*s));
     const union MHD_DaemonInfo *info = NULL;
-    int fd = s == NULL ? -1 : listen_open(listen, ret_port, err);
+    int fd = s == NULL ? -1 : listen_open(listen, &s->port, err);
 
     if (s == NULL)
         err_set(err, ERR_INTERNAL, "no memory for the server");
@@ -278,6 +279,11 @@ struct server *server_start(struct event_loop *loop, const char *listen, server_
     }
     turn(s); /* from here on it listens */
     return s;
+}
+
+int server_port(const struct server *s)
+{
+    return s->port;
 }
 
 void server_stop(struct server *s)

@@ -42,9 +42,10 @@ typedef void server_fn(void *arg, const struct server_request *request,
                        struct server_answer *answer);
 
 /* listen: "host:port", ":port" (all addresses), port 0: a free one. ERR_CONFIG: not such a text;
- * ERR_REFUSED: the address is taken or not ours. *ret_port: the real port. */
+ * ERR_REFUSED: the address is taken or not ours. */
 struct server *server_start(struct event_loop *loop, const char *listen, server_fn *fn, void *arg,
-                            int *ret_port, struct err *err);
-void server_stop(struct server *s); /* NULL is fine; not from inside a handler */
+                            struct err *err);
+int server_port(const struct server *s); /* the real one */
+void server_stop(struct server *s);      /* NULL is fine; not from inside a handler */
 
 #endif

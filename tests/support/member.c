@@ -36,7 +36,8 @@ static void on_committed_assign(void *arg, const struct kafka_offset *offsets, s
     if (generation != consumer_generation(m->consumer))
         return;
     if (err != NULL) {
-        consumer_committed(m->consumer, offsets, n, MEMBER_DEADLINE_MS, on_committed_assign, m);
+        consumer_committed(m->consumer, &(struct consumer_lookup){ offsets, n, MEMBER_DEADLINE_MS },
+                           on_committed_assign, m);
         return;
     }
     for (size_t i = 0; i < n; i++) {
@@ -61,9 +62,10 @@ static void on_assign(void *arg, const struct kafka_offset *parts, size_t n)
     kafka_group_free(m->group);
     m->group = consumer_group(m->consumer);
     if (!m->manual)
-        assert_int_equal(
-            consumer_committed(m->consumer, parts, n, MEMBER_DEADLINE_MS, on_committed_assign, m),
-            0);
+        assert_int_equal(consumer_committed(
+                             m->consumer, &(struct consumer_lookup){ parts, n, MEMBER_DEADLINE_MS },
+                             on_committed_assign, m),
+                         0);
 }
 
 static void on_revoke(void *arg, const struct kafka_offset *parts, size_t n, bool lost)

@@ -135,10 +135,14 @@ class Pool:
             "select worker_id, count(*) as n from attempt where ended_at is null group by 1")}
 
     def busiest(self):
-        """The worker with the most open attempts, and how many those are."""
-        builds = self.open_builds()
-        name = max(builds, key=builds.get)
-        return next(w for w in self.workers if w.name == name and w.alive()), builds[name]
+        """The living worker with the most open attempts, and how many those are. What the dead left
+        counts when it was adopted."""
+        def look():
+            builds = self.open_builds()
+            living = [w for w in self.workers if w.alive() and w.name in builds]
+            return max(((builds[w.name], w) for w in living), key=lambda b: b[0], default=None)
+        number, worker = wait_until(look, 60, "a living worker builds")
+        return worker, number
 
     # ---- workers ------------------------------------------------------------------------------
 
@@ -216,8 +220,8 @@ class Pool:
 
 
 def fresh_logs(name):
-    """build/test-logs/NAME, emptied."""
-    path = os.path.join(ROOT, "build", "test-logs", name)
+    """build/test-logs/NAME, emptied; beside the programs, so that two builds may be tested at once."""
+    path = os.path.join(BUILD, "test-logs", name)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(path)
     return path

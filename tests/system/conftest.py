@@ -4,7 +4,7 @@
     simulator   simulator(items=50, build_ms=(20, 50)) starts a Connect of this test's own
     pool        a migrated database, applied topics, verbs, workers, results (support/pool.py)
     bare_pool   the same with an empty database and no topics
-    connect_with  connect_with(items=50, limit=3) is a simulator whose content is in the pool's table
+    connect_with  connect_with(items=50, limit=3): a simulator whose content is in the pool's table
     pool_logs   the directory of this test's logs, build/test-logs/TESTNAME
 
 The servers are killed and restarted by tests; whatever a test leaves down is started again.
@@ -156,6 +156,23 @@ def connect_with(pool, simulator):
     return start
 
 
+@pytest.fixture(scope="session", autouse=True)
+def slow_starts(request):
+    """Workers that wait a minute for a server that is not there. They wait while other tests run."""
+    wanted = [item for item in request.session.items if "unreachable" in item.fixturenames]
+    if not wanted:
+        yield {}
+        return
+    stack = request.getfixturevalue("stack")
+    servers = stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"]
+    pool = Pool(Broker(servers), stack.url(request.getfixturevalue("migrated")), "none.",
+                fresh_logs("slow_starts"))
+    workers = wanted[0].module.start_unreachable(pool)
+    yield workers
+    for worker in workers.values():
+        worker.kill()
+
+
 @pytest.fixture
 def print_out(request):
     """A figure that a person may want to see, and no test asserts."""
@@ -200,4 +217,4 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_report_header():
-    return f"programs of {os.path.relpath(BUILD)}, logs in build/test-logs"
+    return f"programs and test-logs of {os.path.relpath(BUILD)}"

@@ -388,6 +388,57 @@ def test_a_hundred_thousand_items(pool):
     assert pool.status(answer["campaign_id"])["items"]["waiting"] == 100000
 
 
+def as_role(pool, role):
+    """Environment of a user who has only what this role has, and may read the content table."""
+    user = f"{role}_{pool.prefix.rstrip('.')}"
+    pool.sql(f"create role {user} login password 'x' in role {role};"
+             f"grant select on public.content to {user}")
+    host = pool.database_url.split("@")[1]
+    return user, {"REBUILD_DATABASE_URL": f"postgresql://{user}:x@{host}"}
+
+
+def test_an_operator_may_enqueue_and_a_reader_may_only_look(pool):
+    make_content(pool, 3)
+    users = []
+    try:
+        user, operator = as_role(pool, "rebuild_operator")
+        users.append(user)
+        campaign = pool.enqueue(env=operator)["campaign_id"]
+        assert pool.json("status", campaign, env=operator)["published"] == 3
+        rows = pool.json("doctor", env=operator, status=None)
+        assert {r["verdict"] for r in rows if r["check"] in ("roles", "ledger")} == {"ok"}
+        assert "rights" not in {r["check"] for r in rows}
+        user, reader = as_role(pool, "rebuild_reader")
+        users.append(user)
+        assert pool.json("status", campaign, env=reader)["published"] == 3
+        assert len(pool.json("list", env=reader)) == 3
+        denied = pool.producer("enqueue", "-y", env=reader, status=6)
+        assert "permission denied" in denied.stderr
+        rows = pool.json("doctor", env=reader, status=None)
+        assert [r["verdict"] for r in rows if r["check"] == "rights"] == ["fail"]
+    finally:
+        for user in users:
+            pool.sql(f"drop owned by {user}; drop role {user}")
+
+
+def test_metrics_of_a_run(pool, tmp_path):
+    make_content(pool, 3)
+    path = tmp_path / "enqueue.prom"
+
+    def values():
+        lines = [line.split() for line in path.read_text().splitlines() if line[0] != "#"]
+        return {name.removeprefix("rebuild_producer_"): float(value) for name, value in lines}
+    pool.enqueue("--metrics-file", str(path))
+    first = values()
+    assert first["selected_items"] == first["enqueued_items_total"] == 3
+    pool.producer("enqueue", "-y", "--owner", "x", "--metrics-file", str(path), status=2)
+    second = values()
+    assert second["selected_items"] == 0
+    stamp = "last_success_timestamp_seconds"
+    assert second[stamp] == first[stamp] > 1.7e9
+    assert [p.name for p in tmp_path.iterdir()] == ["enqueue.prom"]
+
+
 # ---- waiting -----------------------------------------------------------------------------------
 
 

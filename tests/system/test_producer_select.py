@@ -8,12 +8,12 @@ def guid(i):
 
 
 ITEMS = """
-0 | 100 | shiny      | Sales dashboard | ann | 4.1.2   | null     | null   | all       | weekly,finance | 2024-01-10T10:00:00Z
-1 | 101 | api        | 100% _odd_      | bob | 4.10.0  | null     | imgA   | acl       | finance        | 2024-02-10T10:00:00Z
-2 | 102 | rmd-static | Übersicht       | ann | 4.2.0   | 3.9.1    | imgB   | logged_in | null           | 2024-03-10T10:00:00Z
-3 | null| unknown    | null            | null| null    | 3.11.0rc1| Local  | acl       | ''             | null
-4 | 104 | python-api | ''              | ''  | ''      | 3.10     | ''     | ''        | weekly         | ''
-5 | ''  | static     | sales numbers   | bob | R 4.2.3 | null     | null   | all       | archive        | 2024-05-10T10:00:00Z
+0|100|shiny|Sales dashboard|ann|4.1.2|null|null|all|weekly,finance|2024-01-10T10:00:00Z
+1|101|api|100% _odd_|bob|4.10.0|null|imgA|acl|finance|2024-02-10T10:00:00Z
+2|102|rmd-static|Übersicht|ann|4.2.0|3.9.1|imgB|logged_in|null|2024-03-10T10:00:00Z
+3|null|unknown|null|null|null|3.11.0rc1|Local|acl|''|null
+4|104|python-api|''|''|''|3.10|''|''|weekly|''
+5|''|static|sales numbers|bob|R 4.2.3|null|null|all|archive|2024-05-10T10:00:00Z
 """
 COLUMNS = ("guid", "bundle_id", "app_mode", "title", "owner_username", "r_version", "py_version",
            "image_name", "access_type", "tags", "last_deployed_time")
@@ -139,7 +139,8 @@ def test_columns_of_other_types(bare_pool):
 
 def test_names_of_tables(bare_pool):
     bare_pool.sql("create schema \"Sp ace\";"
-                  "create table \"Sp ace\".\"Con\"\"tent\" (guid text, bundle_id text, app_mode text);"
+                  "create table \"Sp ace\".\"Con\"\"tent\" (guid text, bundle_id text,"
+                  " app_mode text);"
                   "create table \"Sp ace\".\"Köln\" (guid text, bundle_id text, app_mode text);"
                   f"insert into \"Sp ace\".\"Köln\" values ('{guid(2)}', '1', 'shiny');"
                   f"insert into \"Sp ace\".\"Con\"\"tent\" values ('{guid(1)}', '1', 'shiny');"

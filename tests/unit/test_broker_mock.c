@@ -171,8 +171,9 @@ static void watermarks_are_asked_of_the_broker(void **state)
     assert_int_equal(low, 0);
     assert_int_equal(high, 4);
     assert_false(consumer_watermarks(m->consumer, m->topic, 7, &low, &high));
-    assert_int_equal(consumer_query_watermarks(m->consumer, &part, 1, MEMBER_DEADLINE_MS,
-                                               member_on_watermarks, m),
+    assert_int_equal(consumer_query_watermarks(
+                         m->consumer, &(struct consumer_lookup){ &part, 1, MEMBER_DEADLINE_MS },
+                         member_on_watermarks, m),
                      0);
     WAIT_FOR(loop, m->watermarks_done);
     assert_false(m->watermarks_failed);
@@ -225,14 +226,18 @@ static void an_error_for_committed_offsets_is_not_taken_as_none(void **state)
     mock_cluster_commit(own, m.group_id, m.topic, 5, "map");
     mock_cluster_fail(own, MOCK_OFFSET_FETCH, CODE_GROUP_AUTHORIZATION_FAILED, 1);
     member_join(&m, own, loop);
-    assert_int_equal(
-        consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS, member_on_committed, &m), 0);
+    assert_int_equal(consumer_committed(m.consumer,
+                                        &(struct consumer_lookup){ &part, 1, MEMBER_DEADLINE_MS },
+                                        member_on_committed, &m),
+                     0);
     WAIT_FOR(loop, m.committed_done);
     assert_int_equal(m.committed_n, 1);
     assert_true(m.committed[0].failed);
     m.committed_done = false;
-    assert_int_equal(
-        consumer_committed(m.consumer, &part, 1, MEMBER_DEADLINE_MS, member_on_committed, &m), 0);
+    assert_int_equal(consumer_committed(m.consumer,
+                                        &(struct consumer_lookup){ &part, 1, MEMBER_DEADLINE_MS },
+                                        member_on_committed, &m),
+                     0);
     WAIT_FOR(loop, m.committed_done);
     assert_int_equal(m.committed_err.kind, ERR_NONE);
     assert_false(m.committed[0].failed);
@@ -252,8 +257,12 @@ static void a_query_without_a_broker_fails_as_retriable(void **state)
     mock_cluster_topic(own, m.topic, 1);
     mock_cluster_down(own, 1);
     member_join(&m, own, loop);
-    assert_int_equal(consumer_committed(m.consumer, &part, 1, 300, member_on_committed, &m), 0);
-    assert_int_equal(consumer_query_watermarks(m.consumer, &part, 1, 300, member_on_watermarks, &m),
+    assert_int_equal(consumer_committed(m.consumer, &(struct consumer_lookup){ &part, 1, 300 },
+                                        member_on_committed, &m),
+                     0);
+    assert_int_equal(consumer_query_watermarks(m.consumer,
+                                               &(struct consumer_lookup){ &part, 1, 300 },
+                                               member_on_watermarks, &m),
                      0);
     WAIT_FOR(loop, m.committed_done && m.watermarks_done);
     assert_int_equal(m.committed_err.kind, ERR_UNREACHABLE);
@@ -278,8 +287,12 @@ static void a_query_may_outlive_the_consumer_and_tells_nobody(void **state)
     WAIT_FOR(own_loop, member_ready(&m));
     mock_cluster_down(own, 1);
     m.committed_done = false;
-    assert_int_equal(consumer_committed(m.consumer, &part, 1, 500, member_on_committed, &m), 0);
-    assert_int_equal(consumer_query_watermarks(m.consumer, &part, 1, 500, member_on_watermarks, &m),
+    assert_int_equal(consumer_committed(m.consumer, &(struct consumer_lookup){ &part, 1, 500 },
+                                        member_on_committed, &m),
+                     0);
+    assert_int_equal(consumer_query_watermarks(m.consumer,
+                                               &(struct consumer_lookup){ &part, 1, 500 },
+                                               member_on_watermarks, &m),
                      0);
     member_discard(&m);
     event_loop_free(own_loop); /* waits for the helper threads */

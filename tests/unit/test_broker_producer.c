@@ -66,7 +66,8 @@ static int teardown(void **state)
 
 static struct producer *open_producer(void)
 {
-    struct producer *p = producer_new(loop, props, "test", on_delivery, &got, &err);
+    struct producer *p =
+        producer_new(loop, &(struct producer_config){ props, "test", on_delivery, &got }, &err);
 
     if (p == NULL)
         fail_msg("%s", err.msg);
@@ -257,7 +258,7 @@ static void a_reader_without_brokers_says_so(void **state)
 
 static void the_cluster_and_its_topics_are_found(void **state)
 {
-    struct admin *a = admin_new(props, "test", &err);
+    struct admin *a = admin_new(props, "test", MEMBER_DEADLINE_MS, &err);
     char id[64] = "";
     int brokers = 0, partitions = 0, replication = 0;
     int64_t low = -1, high = -1;
@@ -265,17 +266,18 @@ static void the_cluster_and_its_topics_are_found(void **state)
     (void)state;
     assert_non_null(a);
     mock_cluster_produce(cluster, TOPIC, 2, 9);
-    assert_int_equal(admin_cluster(a, MEMBER_DEADLINE_MS, id, &brokers, &err), 0);
+    assert_int_equal(admin_cluster(a, id, &brokers, &err), 0);
     assert_int_equal(brokers, 1);
     assert_true(id[0] != '\0');
-    assert_int_equal(
-        admin_topic_partitions(a, TOPIC, MEMBER_DEADLINE_MS, &partitions, &replication, &err), 0);
+    assert_int_equal(admin_topic_partitions(a, TOPIC, &partitions, &replication, &err), 0);
     assert_int_equal(partitions, 7);
     assert_int_equal(replication, 1);
-    assert_int_equal(admin_watermarks(a, TOPIC, 2, MEMBER_DEADLINE_MS, &low, &high, &err), 0);
+    assert_int_equal(admin_watermarks(a, &(struct admin_partition){ TOPIC, 2 }, &low, &high, &err),
+                     0);
     assert_int_equal(low, 0);
     assert_int_equal(high, 9);
-    assert_int_equal(admin_watermarks(a, TOPIC, 99, MEMBER_DEADLINE_MS, &low, &high, &err), -1);
+    assert_int_equal(admin_watermarks(a, &(struct admin_partition){ TOPIC, 99 }, &low, &high, &err),
+                     -1);
     assert_int_equal(err.kind, ERR_CONFIG);
     admin_free(a);
 }

@@ -166,7 +166,7 @@ static void secrets_are_refused_on_the_command_line_and_not_shown(void **state)
 
 static void expect_no_client(const char *in_message)
 {
-    struct admin *a = admin_new(props, "test", &err);
+    struct admin *a = admin_new(props, "test", 200, &err);
 
     assert_null(a);
     assert_int_equal(err.kind, ERR_CONFIG);
@@ -238,9 +238,9 @@ static void no_broker_answers_where_none_is(void **state)
     (void)state;
     kafka_props_set(props, "bootstrap.servers", "127.0.0.1:1"); /* nobody may listen there */
     assert_int_equal(txn_brokers_answer(props, 200), 0);
-    a = admin_new(props, "test", &err);
+    a = admin_new(props, "test", 200, &err);
     assert_non_null(a);
-    assert_int_equal(admin_cluster(a, 200, id, &brokers, &err), -1);
+    assert_int_equal(admin_cluster(a, id, &brokers, &err), -1);
     assert_int_equal(err.kind, ERR_UNREACHABLE);
     assert_true(err.retriable);
     admin_free(a);

@@ -47,6 +47,7 @@ static struct txn *open_txn(void)
     struct txn_config config = { .props = member.props,
                                  .transactional_id = "workers-1",
                                  .transaction_timeout_ms = 10000,
+                                 .send_offsets_timeout_ms = 10000,
                                  .client_id = "test" };
     struct txn *t = txn_new(&config, &err);
 
@@ -88,7 +89,7 @@ static enum txn_result run(struct txn *t)
     if (result == TXN_OK)
         result = txn_produce(t, &message, &err);
     while (result == TXN_OK) {
-        result = txn_send_offsets(t, &offset, 1, member.group, 10000, &err);
+        result = txn_send_offsets(t, &offset, 1, member.group, &err);
         if (result == TXN_OK)
             break;
         if (result == TXN_RETRY)
@@ -176,7 +177,7 @@ static void without_a_member_neither_offsets_nor_results_go_out(void **state)
 
     (void)state;
     assert_int_equal(txn_begin(t, &err), TXN_OK);
-    assert_int_equal(txn_send_offsets(t, &offset, 1, NULL, 1000, &err), TXN_ABORT);
+    assert_int_equal(txn_send_offsets(t, &offset, 1, NULL, &err), TXN_ABORT);
     assert_int_equal(err.kind, ERR_REFUSED);
     assert_int_equal(txn_commit(t, &err), TXN_ABORT); /* nor are results without them */
     assert_int_equal(txn_abort(t, &err), TXN_OK);
@@ -219,6 +220,7 @@ static void starting_may_be_repeated_while_the_brokers_are_away(void **state)
     struct txn_config config = { .props = member.props,
                                  .transactional_id = "workers-2",
                                  .transaction_timeout_ms = 10000,
+                                 .send_offsets_timeout_ms = 10000,
                                  .client_id = "test" };
     struct txn *t = txn_new(&config, &err);
     enum txn_result result;

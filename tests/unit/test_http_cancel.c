@@ -229,7 +229,8 @@ static void two_hundred_calls_at_once_all_end_well(void **state)
 
     (void)state;
     http_bench_start(&c.b, NULL);
-    server = server_start(c.b.loop, "127.0.0.1:0", answer_many, &asked, &port, &err);
+    server = server_start(c.b.loop, "127.0.0.1:0", answer_many, &asked, &err);
+    port = server_port(server);
     assert_non_null(server);
     snprintf(c.url, sizeof(c.url), "http://127.0.0.1:%d/many", port);
     for (size_t i = 0; i < MANY; i++) {
@@ -354,7 +355,8 @@ static void in_a_storm_each_call_is_told_once_or_cancelled(void **state)
     (void)state;
     storm.random = 7;
     http_bench_start(&storm.b, NULL);
-    server = server_start(storm.b.loop, "127.0.0.1:0", answer_long, &asked, &port, &err);
+    server = server_start(storm.b.loop, "127.0.0.1:0", answer_long, &asked, &err);
+    port = server_port(server);
     assert_non_null(server);
     http_deaf_start(&deaf, port);
     for (size_t i = 0; i < 6; i++)

@@ -228,18 +228,11 @@ static void wide_and_combining_characters_keep_the_columns_straight(void **state
 
 static void nothing_in_a_text_commands_the_terminal(void **state)
 {
-    static const char *const texts[][2] = {
-        { "\x1b[31mred", " [31mred" },
-        { "a\r\nb\tc", "a  b c" },
-        { "\xC2\x9B"
-          "2J",
-          "\xEF\xBF\xBD"
-          "2J" }, /* CSI as one character */
-        { "\xE2\x80\xAE"
-          "evil",
-          "\xEF\xBF\xBD"
-          "evil" }, /* right to left */
-        { "\xFF", "\xEF\xBF\xBD" },
+    const char right_to_left[] = { '\xE2', '\x80', '\xAE', 'e', 'v', 'i', 'l', '\0' };
+    const char *const texts[][2] = {
+        { "\x1b[31mred", " [31mred" },         { "a\r\nb\tc", "a  b c" },
+        { "\302\2332J", "\357\277\2752J" }, /* CSI as one character */
+        { right_to_left, "\357\277\275evil" }, { "\xFF", "\xEF\xBF\xBD" },
     };
     (void)state;
 

@@ -279,11 +279,10 @@ static void a_filter_on_a_column_that_is_not_there_names_option_and_column(void 
 
 static void what_the_operator_says_is_a_parameter_and_never_text(void **state)
 {
-    static const char evil[] = "x' or '1'='1";
-    const struct select_config config = { .owner = (char *)(uintptr_t)evil,
-                                          .tag = (char *)(uintptr_t)evil,
-                                          .image = (char *)(uintptr_t)evil,
-                                          .title_contains = (char *)(uintptr_t)evil };
+    char evil[] = "x' or '1'='1";
+    const struct select_config config = {
+        .owner = evil, .tag = evil, .image = evil, .title_contains = evil
+    };
     struct content_table t;
     struct query q;
     struct err err;
