@@ -34,6 +34,7 @@ static void leave_partitions(struct worker *w)
 
     for (size_t i = 0; i < w->parts.n; i++)
         part_revoke(&w->parts.items[i]); /* held records too: they are read again */
+    external_done(w);
     do {
         n = waiting_filter(w->waiting, waiting_any, NULL, gone, CLAIM_BATCH);
         for (size_t i = 0; i < n; i++)
@@ -73,7 +74,7 @@ static void on_revoke(void *arg, const struct kafka_offset *parts, size_t n, boo
     log_info("kafka.revoked", LOG_FIELDS(LOG_I("partitions", n)), "%zu partitions were %s", n,
              lost ? "lost" : "revoked");
     meters_rebalance(w);
-    if (lost)
+    if (lost || w->leaving != LEAVE_NOT)
         revoke_now(w);
     else
         results_flush(w, REVOKE_WAIT_MS, revoke_now);

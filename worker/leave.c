@@ -88,14 +88,18 @@ void leave_step(void *arg)
         if (!ledger_knows(w) && !late)
             break;
         w->leaving = LEAVE_RESULTS;
+        w->leave_until_ms = event_now_ms(w->loop) + 2 * HANDOFF_WAIT_MS;
         results_flush(w, HANDOFF_WAIT_MS, close_consumer);
+        break;
+    case LEAVE_RESULTS:
+        if (late) /* a rebalance took the flush's place */
+            close_consumer(w);
         break;
     case LEAVE_CLOSING:
         if (late)
             worker_exit(w, 0);
         break;
-    case LEAVE_NOT:
-    case LEAVE_RESULTS: break;
+    case LEAVE_NOT: break;
     }
 }
 

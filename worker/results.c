@@ -199,7 +199,7 @@ void results_dead_letter(struct worker *w, struct part *part, const struct kafka
 
 size_t results_waiting(const struct worker *w)
 {
-    return w->results->pending.n + w->results->batch.n;
+    return w->results == NULL ? 0 : w->results->pending.n + w->results->batch.n;
 }
 
 static const struct outgoing *oldest(const struct results *r)
@@ -213,7 +213,7 @@ static const struct outgoing *oldest(const struct results *r)
 
 double results_oldest_s(const struct worker *w)
 {
-    const struct outgoing *out = oldest(w->results);
+    const struct outgoing *out = w->results == NULL ? NULL : oldest(w->results);
 
     return out == NULL ? 0 : (double)(clock_boot_ms() - out->since_ms) / 1000.0;
 }
@@ -241,6 +241,8 @@ void results_revoked(struct worker *w)
 {
     struct results *r = w->results;
 
+    r->flushed = NULL; /* whoever waited for it is answered by the revoke itself */
+    event_timer_stop(r->flush_timer);
     group_ref_drop(r->group);
     r->group = NULL;
     for (struct list_node *n = list_pop(&r->pending); n != NULL; n = list_pop(&r->pending))

@@ -293,10 +293,10 @@ void writes_attempt_ended(struct worker *w, struct work *work)
         int64_t delay = work->end_delay_ms;
 
         work_forget_attempt(work);
-        if (delay > 0)
+        if (delay > 0 && delay <= PARK_AFTER_MS)
             ask_wait(w, work, WAIT_DUE, "", delay);
         else
-            ask_again(w, work);
+            ask_again(w, work); /* one that is due much later is parked by the answer */
     } else {
         work->outcome_written = true;
         work->settle_sent = true;

@@ -18,7 +18,7 @@ class Record:
         self.timestamp_ms = message.timestamp()[1]
         try:
             self.value = json.loads(self.raw)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             self.value = None
 
     @property

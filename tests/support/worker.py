@@ -81,6 +81,16 @@ class Worker:
                 values.append(float(value))
         return sum(values) if values else None
 
+    def status(self):
+        """What /status says, parsed; {} while nobody answers."""
+        code, text = self.get("/status")
+        return json.loads(text) if code == 200 else {}
+
+    def holds(self):
+        """How many requests it has read and not ended."""
+        said = self.status()
+        return said.get("waiting", 0) + said.get("busy", 0)
+
     # ---- what is done to it -------------------------------------------------------------------
 
     @property

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from pool import BUILD
 from waiting import wait_until
 
@@ -19,6 +21,7 @@ FAMILIES = {
     "rebuild_queue_wait_seconds": "histogram", "rebuild_connect_requests_total": "counter",
     "rebuild_access_checks_total": "counter",
 }
+NOWHERE = "127.0.0.1:1"  # the port of tcpmux, which nobody serves
 SAMPLE = re.compile(r"[a-z_]+(\{([a-z_]+=\"[^\"]*\",?)*\})? [-+0-9.eEInfNa]+")
 
 
@@ -42,6 +45,16 @@ def test_probes_follow_the_life_of_a_worker(pool, connect_with):
     connect.release()
     assert worker.wait() == 0
     assert healthcheck(f"127.0.0.1:{port}", "live") == 1
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/status", "/readyz", "/livez"])
+def test_a_worker_that_still_starts_may_be_asked(pool, simulator, path):
+    pool.connect = simulator(items=1)
+    worker = pool.worker(ready=False, REBUILD_KAFKA_BOOTSTRAP_SERVERS=NOWHERE)
+    for _ in range(3):
+        status, text = worker.get(path)
+        assert status == (503 if path == "/readyz" else 200), text
+    assert worker.alive()
 
 
 def healthcheck(listen, probe):
@@ -78,9 +91,8 @@ def test_status_says_what_goes_on(pool, connect_with):
     worker = pool.worker()
     campaign = pool.campaign("--warm-up", "0")
     connect.await_running(9)
-    wait_until(lambda: json.loads(worker.get("/status")[1])["in_flight"] == 9, 10,
-               "nine are in flight")
-    said = json.loads(worker.get("/status")[1])
+    wait_until(lambda: worker.status()["in_flight"] == 9, 10, "nine are in flight")
+    said = worker.status()
     assert said["state"] == "running" and said["postgresql"] is True
     assert said["partitions"] == 24 and said["slots"] == 9
     assert {r["name"]: (r["in_flight"], r["limit"]) for r in said["replicas"]} == {

@@ -49,15 +49,14 @@ def test_every_event_fits_its_schema_and_its_headers(pool, connect_with):
     for request in requests.values():
         check_event(request, "request")
     for result in results.values():  # which complete() has checked
-        event, request = result.value, requests[result.request_id].value
+        event, sent = result.value, requests[result.request_id]
+        request = sent.value
         assert event["source"] == request["source"]
         assert event["causationid"] == request["id"]
         assert event["correlationid"] == request["correlationid"]
         assert event["traceparent"][3:35] == request["traceparent"][3:35]  # one trace
-        assert event["data"]["request"] == {
-            "topic": requests[result.request_id].topic,
-            "partition": requests[result.request_id].partition,
-            "offset": str(requests[result.request_id].offset)}
+        assert event["data"]["origin"] == {"topic": sent.topic, "partition": sent.partition,
+                                           "offset": str(sent.offset)}
 
 
 def test_a_copy_of_a_request_is_neither_built_nor_answered_again(pool, connect_with):

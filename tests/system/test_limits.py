@@ -71,8 +71,7 @@ def test_requests_run_in_the_order_of_the_list(pool, connect_with):
     campaign = pool.campaign("--warm-up", "0", "--order-by", "guid")
     worker = pool.worker()
     connect.await_running(1)
-    wait_until(lambda: (worker.metric("rebuild_worker_waiting_requests") or 0) == 9, 20,
-               "all of them were read")
+    wait_until(lambda: worker.holds() == 10, 20, "all of them were read")
     connect.release()
     pool.complete(campaign)
     order = [b["guid"] for b in connect.audit()["list"]]
@@ -88,8 +87,7 @@ def test_a_cold_group_has_one_open_build_until_the_first_success(pool, connect_w
     campaign = pool.campaign("--warm-up", "1")
     connect.await_running(1)
     pool.await_count(1, "attempt where task_id is not null")
-    wait_until(lambda: sum(w.metric("rebuild_worker_waiting_requests") or 0
-                           for w in pool.workers) == len(guids) - 1, 20, "the others wait")
+    wait_until(lambda: sum(w.holds() for w in pool.workers) == len(guids), 20, "all were read")
     assert connect.state()["builds"] == 1
     connect.release()
     pool.complete(campaign)
@@ -117,15 +115,28 @@ def test_nothing_starts_before_its_time(pool, connect_with):
     assert min(millis(b["started_at"]) for b in connect.audit()["list"]) >= float(due) - 1
 
 
-def test_only_within_the_window(pool, connect_with):
-    connect = connect_with(items=4, build_ms=(10, 20))
+def test_builds_start_only_within_the_window(pool, connect_with):
+    connect = connect_with(items=20, build_ms=(10, 20))
     pool.worker()
     at = pool.sql("select to_char(now() at time zone 'UTC' + interval '6 hours', 'HH24') as h")
     hour = int(at[0]["h"])
-    campaign = pool.campaign("--window", f"{hour:02}:00-{(hour + 1) % 24:02}:00@UTC")
+    later = f"{hour:02}:00-{(hour + 1) % 24:02}:00@UTC"
+    campaign = pool.campaign("--warm-up", "0", "--window", later)
+    assert pool.state_of(campaign) == "paused"
+    connect.hold()
+    open_window(pool, "00:00-23:59:59@UTC")
+    connect.await_running(9)
+    open_window(pool, later)
     pool.await_state(campaign, "paused", deadline_s=20)
-    assert connect.state()["builds"] == 0
-    pool.sql("update campaign set open_window = '00:00-23:59:59@UTC'")
+    pool.await_count(20 - 9, "item where state = 'parked'")
+    connect.release()
+    wait_until(lambda: pool.open_builds() == {}, 20, "what ran has ended")
+    assert connect.state()["builds"] == 9
+    open_window(pool, "00:00-23:59:59@UTC")
     pool.complete(campaign)
     reasons = [a["act"] for a in pool.json("acts") if a["reason"] == "--window"]
-    assert sorted(reasons) == ["pause", "resume"]
+    assert sorted(reasons) == ["pause", "resume", "resume"]
+
+
+def open_window(pool, hours):
+    pool.sql("update campaign set open_window = %s", [hours])

@@ -10,7 +10,7 @@ def outcomes(results):
 
 
 def workers_of(results):
-    return {r.value["data"]["worker"]["id"] for r in results.values()}
+    return {r.value["data"]["worker"]["instance"] for r in results.values()}
 
 
 def await_partitions(pool, n):
@@ -58,8 +58,7 @@ def test_a_worker_that_drives_few_at_once_takes_no_more(pool, connect_with):
     worker = pool.worker("--max-inflight", "2")
     campaign = pool.campaign("--warm-up", "0")
     connect.await_running(2)
-    wait_until(lambda: (worker.metric("rebuild_worker_waiting_requests") or 0) >= 10, 20,
-               "the other ten wait in the worker")
+    wait_until(lambda: worker.holds() == 12, 20, "all were read")
     assert connect.state()["running"] == 2
     connect.release()
     pool.complete(campaign)
