@@ -255,11 +255,14 @@ CLANG_TIDY   ?= $(shell command -v clang-tidy-14 || echo clang-tidy)
 CLANG_FORMAT ?= $(shell command -v clang-format-14 || echo clang-format)
 export CLANG_FORMAT
 lint: ## layers, budgets, banned calls, format, static analysis; shows every finding
-	@$(MAKE) --keep-going lint-quick lint-cppcheck lint-tidy
+	@$(MAKE) --keep-going lint-quick lint-readme lint-cppcheck lint-tidy
 lint-quick: build/venv/ok ## the part of lint that takes a second or two
 	@rc=0; tests/lint/layers.py || rc=1; tests/lint/banned.py || rc=1; \
 	build/venv/bin/python tests/lint/budgets.py || rc=1; \
 	tests/lint/format.sh || rc=1; tests/lint/shell.sh || rc=1; exit $$rc
+# Asks the programs, so they are built first; lint-quick must run where nothing can be built yet.
+lint-readme: $(PROGRAMS)
+	@B=$(B) CC='$(CC)' tests/lint/readme.py
 lint-cppcheck:
 	@tests/lint/cppcheck.sh
 lint-tidy: $(TIDY)
@@ -267,6 +270,9 @@ $(B)/tidy/%.ok: $(B)/%.o .clang-tidy
 	@mkdir -p $(@D)
 	@echo '  TIDY $*.c'; $(CLANG_TIDY) --quiet $*.c -- -std=gnu11 $(ALL_CPPFLAGS) 2>/dev/null
 	@touch $@
+
+docs: $(PROGRAMS) ## write the README's tables (options, verbs, errors, metrics) from the code
+	@B=$(B) CC='$(CC)' tests/lint/readme.py --write
 
 format: ## rewrite the C files in the house style
 	@tests/lint/format.sh --fix
@@ -279,7 +285,7 @@ distclean: ## remove the whole build directory
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all bench check clean cov demo deps distclean format fuzz fuzz-run help install lint \
-	lint-cppcheck lint-quick lint-tidy san test-fuzz test-system test-unit tests tsan
+.PHONY: all bench check clean cov demo deps distclean docs format fuzz fuzz-run help install lint \
+	lint-cppcheck lint-quick lint-readme lint-tidy san test-fuzz test-system test-unit tests tsan
 
 -include $(ALL_SRC:%.c=$(B)/%.d)

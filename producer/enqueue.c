@@ -174,26 +174,38 @@ static int select_content(struct enqueue *e, struct err *err)
     return enqueue_say_missing(e, err);
 }
 
+static int resume(struct enqueue *e, struct err *err)
+{
+    e->resumed = true;
+    session_say(&e->call->session, "campaign %s is there already: nothing is selected again",
+                e->campaign_text);
+    return e->call->enqueue.dry_run ? enqueue_print(e, err) : publish_and_wait(e, err);
+}
+
+static int start(struct enqueue *e, struct err *err)
+{
+    if (create(e, err) != 0)
+        return -1;
+    if (e->created)
+        return publish_and_wait(e, err);
+    if (e->call->campaign.campaign_id != NULL && enqueue_look_up(e, err) != 0)
+        return -1;
+    if (e->resumed)
+        return resume(e, err);
+    session_say(&e->call->session, "nothing is selected");
+    return enqueue_print(e, err) == 0 ? EXIT_EMPTY : -1;
+}
+
 static int enqueue(struct enqueue *e, struct err *err)
 {
     if (session_ledger(&e->call->session, err) != 0 || check_installation(e, err) != 0 ||
         choose_id(e, err) != 0)
         return -1;
-    if (e->resumed) {
-        session_say(&e->call->session, "campaign %s is there already: nothing is selected again",
-                    e->campaign_text);
-        return e->call->enqueue.dry_run ? enqueue_print(e, err) : publish_and_wait(e, err);
-    }
+    if (e->resumed)
+        return resume(e, err);
     if (select_content(e, err) != 0)
         return -1;
-    if (e->call->enqueue.dry_run)
-        return enqueue_dry_run(e, err);
-    if (create(e, err) != 0)
-        return -1;
-    if (e->created)
-        return publish_and_wait(e, err);
-    session_say(&e->call->session, "nothing is selected");
-    return enqueue_print(e, err) == 0 ? 4 : -1;
+    return e->call->enqueue.dry_run ? enqueue_dry_run(e, err) : start(e, err);
 }
 
 /* A file that cannot be written changes nothing about the campaign. */

@@ -18,6 +18,7 @@ struct enqueue {
     char source[512];          /* of the installation */
     bool resumed;              /* the campaign was there: nothing is selected again */
     bool created;
+    bool usage_said; /* that the order is another one than was asked for */
     int64_t selected;
     int64_t left_open;      /* left out: a request for the content is open */
     int64_t left_reprocess; /* left out: by --reprocess */
@@ -34,7 +35,8 @@ struct enqueue {
  * WITH. chosen has what found has, rank (from 0), and groups. */
 int enqueue_choose(struct enqueue *e, struct query *q, struct err *err);
 /* Campaign, items, groups and act in one transaction; fills the counts. created stays false when
- * nothing was selected and --fail-empty says so. */
+ * nothing was selected and --fail-empty says so, and when the campaign is there already, because
+ * the same command runs twice at once. */
 int enqueue_insert(struct enqueue *e, struct err *err);
 /* The counts alone. */
 int enqueue_count(struct enqueue *e, struct err *err);

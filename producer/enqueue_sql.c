@@ -84,10 +84,11 @@ int enqueue_choose(struct enqueue *e, struct query *q, struct err *err)
 
     if (select_build(&s, q, err) != 0)
         return -1;
-    if (s.usage_missing)
+    if (s.usage_missing && !e->usage_said)
         session_say(&e->call->session,
                     "the content table %s has no column usage: ordered by last deployment instead",
                     e->table.said);
+    e->usage_said = s.usage_missing;
     add_judged(q, e);
     add_chosen(q, e);
     return query_check(q, err);
@@ -118,6 +119,8 @@ static void read_counts(struct enqueue *e, const struct db_reply *reply, size_t 
             e->left_open = n;
         else if (str_equal(name, "reprocess"))
             e->left_reprocess = n;
+        else if (str_equal(name, "created"))
+            e->created = n > 0;
         else
             e->malformed = n;
     }
@@ -265,6 +268,7 @@ static void add_campaign(struct query *q, const struct enqueue *e)
               " select now() + %d * interval '1 ms', (select count(*) from chosen),"
               " (select count(*) from judged where left_out is not null)%s"
               " where $%d::bool or exists (select 1 from chosen)"
+              " on conflict (campaign_id) do nothing"
               " returning campaign_id, warm_up, lane, actor, reason, name, selected, left_out)",
               buf_str(&r.names), LEASE_MS, buf_str(&r.values), may_be_empty);
     buf_done(&r.names);
@@ -295,6 +299,7 @@ static int build_insert(struct enqueue *e, struct query *q, struct err *err)
     add_campaign(q, e);
     add_inserts(q);
     add_counts(q, e);
+    query_add(q, " union all select 'created', count(*) from camp");
     return query_check(q, err);
 }
 
@@ -328,10 +333,8 @@ int enqueue_insert(struct enqueue *e, struct err *err)
     query_init(&q);
     if (build_insert(e, &q, err) == 0)
         rc = insert(e, &q, &reply, err);
-    if (rc == 0) {
+    if (rc == 0)
         read_counts(e, reply, 2);
-        e->created = e->selected > 0 || !e->call->enqueue.fail_empty;
-    }
     db_reply_free(reply);
     query_done(&q);
     return rc;

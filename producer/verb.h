@@ -8,6 +8,7 @@
 /* Exit codes that no error stands for (conventions.md section 2). */
 enum exit_code {
     EXIT_DONE = 0,
+    EXIT_EMPTY = 4,        /* nothing is selected, and --fail-empty was given */
     EXIT_PARTLY = 7,       /* partly enqueued: the same campaign id resumes it */
     EXIT_ITEMS_FAILED = 8, /* the campaign ended, and some of its items failed */
     EXIT_WAITED = 124,     /* the time to wait is over, the campaign goes on */

@@ -46,6 +46,8 @@ void answer_replicas(struct worker *w, const struct db_reply *reply, size_t stat
 {
     int64_t now = event_now_ms(w->loop);
 
+    for (size_t i = 0; i < w->targets.n; i++)
+        w->targets.items[i].active = false; /* one whose row is gone or renamed gets no claim */
     for (size_t row = 0; row < db_rows(reply, statement); row++) {
         struct target *t = targets_find(&w->targets, db_text(reply, statement, row, 0));
 
@@ -185,6 +187,7 @@ static size_t admit_candidates(struct worker *w, struct batch *b)
 
 static void end_without_build(struct worker *w, struct work *work, enum item_state state)
 {
+    work_forget_attempt(work); /* of a claim that was not granted: the ledger does not know it */
     work->outcome = state;
     work->outcome_class = state == ITEM_EXPIRED ? EC_REQUEST_EXPIRED : EC_CANCELLED;
     str_copy(work->outcome_message, sizeof(work->outcome_message),
@@ -251,6 +254,8 @@ size_t answer_reply(struct worker *w, const struct db_reply *reply)
             continue;
         }
         moved++;
+        if (answer == ANSWER_RESUME)
+            work->attempt.n = (int)db_int(reply, 0, row, ASK_N);
         if ((answer == ANSWER_ADOPT || answer == ANSWER_VALIDATE) &&
             ask_row_attempt(w, work, reply, row) != 0) {
             ask_wait(w, work, WAIT_DUE, "", PARK_AFTER_MS);

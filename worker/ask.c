@@ -211,7 +211,7 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
     }
     claims_kick(w);
     presence_want(w);
-    if (moved > 0 || w->works.lists[WORK_ASKING].n > 0)
+    if (err == NULL && (moved > 0 || w->works.lists[WORK_ASKING].n > 0))
         ask_kick(w); /* not after keyed heads alone: they would be asked about without end */
     if (!w->ask->kicked)
         event_timer_start(w->ask->timer,

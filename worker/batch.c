@@ -13,6 +13,31 @@
 #define COMMITTED_TIMEOUT_MS 10000
 #define COMMITTED_AGAIN_MS   500
 
+static void free_work_of(struct worker *w, const struct outgoing *out)
+{
+    struct work *work = works_find(&w->works, &out->request_id);
+
+    if (work != NULL && work->state == WORK_RESULT && work->req->part == out->part &&
+        work->req->offset == out->offset)
+        ask_forget(w, work, 0);
+}
+
+enum place { PLACE_SEND, PLACE_LEAVE, PLACE_COPY, PLACE_OVER };
+
+/* What becomes of a pending message now. One that went with a batch that did not commit is counted
+ * already, and goes again although its offset is done, below the base even. */
+static enum place place_of(const struct outgoing *out)
+{
+    if (!out->part->owned || out->epoch != out->part->epoch)
+        return PLACE_OVER;
+    if (out->counted)
+        return PLACE_SEND;
+    if (tracker_is_done(out->part->tracker, out->offset))
+        return PLACE_COPY; /* the request was met twice: its result is out already */
+    /* adopted from beyond the window: it waits until the window gets there */
+    return tracker_holds(out->part->tracker, out->offset) ? PLACE_SEND : PLACE_LEAVE;
+}
+
 /* Moves what is pending and still owned into the batch; its offsets count as done from here on,
  * since the map travels in the same transaction. */
 static void fill_messages(struct worker *w)
@@ -22,17 +47,20 @@ static void fill_messages(struct worker *w)
 
     while (node != NULL && r->batch.n < PUBLISH_BATCH_RESULTS) {
         struct outgoing *out = list_entry(node, struct outgoing, node);
+        enum place place = place_of(out);
 
         node = list_next(&r->pending, node);
-        if (out->part->owned && out->epoch == out->part->epoch &&
-            !tracker_holds(out->part->tracker, out->offset))
-            continue; /* adopted from beyond the window: it waits until the window gets there */
+        if (place == PLACE_LEAVE)
+            continue;
         list_remove(&r->pending, &out->node);
-        if (!out->part->owned || out->epoch != out->part->epoch) {
+        if (place != PLACE_SEND) {
+            if (place == PLACE_COPY && !out->dead_letter)
+                free_work_of(w, out);
             outgoing_free(out);
             continue;
         }
         tracker_done(out->part->tracker, out->offset);
+        out->counted = true;
         r->messages[r->batch.n] = out->message;
         list_push(&r->batch, &out->node);
     }
@@ -77,15 +105,6 @@ void batch_send(void *arg)
                                     .group = r->group->group };
     r->batch_group = group_ref_take(r->group);
     publisher_send(r->publisher, &batch);
-}
-
-static void free_work_of(struct worker *w, const struct outgoing *out)
-{
-    struct work *work = works_find(&w->works, &out->request_id);
-
-    if (work != NULL && work->state == WORK_RESULT && work->req->part == out->part &&
-        work->req->offset == out->offset)
-        ask_forget(w, work, 0);
 }
 
 /* Results that are out, by the commit or by the committed map. */

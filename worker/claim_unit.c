@@ -103,8 +103,18 @@ static void propose(struct worker *w, struct work *work, struct target *target)
     work_enter(&w->works, work, WORK_CLAIMING);
 }
 
+/* How many more this worker may drive; what ends in this very unit makes room. */
+static size_t room(const struct worker *w, const struct claim_unit *u)
+{
+    size_t busy = works_builds(&w->works) - u->ends_n, most = (size_t)w->config->max_inflight;
+    size_t n = most > busy ? most - busy : 0;
+
+    return n < CLAIM_BATCH ? n : CLAIM_BATCH;
+}
+
 static void gather_claims(struct worker *w, struct claim_unit *u)
 {
+    size_t most = room(w, u);
     struct work *works[PROPOSE_FROM];
     struct admit_item items[PROPOSE_FROM];
     struct admit_decision decisions[PROPOSE_FROM];
@@ -131,7 +141,7 @@ static void gather_claims(struct worker *w, struct claim_unit *u)
                                         .avoid_replica = avoid(w, works[i]) };
     if (in.items_n == 0 || admit(&in, decisions) != 0)
         return;
-    for (size_t i = 0; i < in.items_n && u->claims_n < CLAIM_BATCH; i++) {
+    for (size_t i = 0; i < in.items_n && u->claims_n < most; i++) {
         if (decisions[i].what != ADMIT_RUN)
             continue;
         propose(w, works[i], &w->targets.items[decisions[i].replica]);

@@ -80,6 +80,23 @@ static void on_revoke(void *arg, const struct kafka_offset *parts, size_t n, boo
         results_flush(w, REVOKE_WAIT_MS, revoke_now);
 }
 
+/* A record beyond the window must be shown to the tracker again when the window gets there, or the
+ * tracker waits for it for ever; also one that needs no work of its own. */
+static void hold_place(struct worker *w, struct part *part, int64_t offset)
+{
+    struct req *req = calloc(1, sizeof(*req)); /* nil id: no request */
+
+    if (req != NULL) {
+        req->part = part;
+        req->epoch = part->epoch;
+        req->offset = offset;
+        if (part_hold(part, req) == 0)
+            return;
+    }
+    free(req);
+    worker_exit(w, 1);
+}
+
 static void reject(struct worker *w, struct part *part, const struct kafka_record *record,
                    const struct err *err)
 {
@@ -111,23 +128,39 @@ static struct req *new_req(struct part *part, const struct kafka_record *record,
     return req;
 }
 
-/* A recovered item met its record: it is being worked on already. */
-static bool known_place(struct worker *w, const struct part *part, const struct request *request,
-                        int64_t offset)
+/* A recovered item, or an orphan whose item did not look begun to the ledger yet, met its record:
+ * it is being worked on already. From here on it is of this assignment, or its end would leave the
+ * offset undone. */
+static bool known_place(struct worker *w, const struct req *req)
 {
-    const struct work *work = works_find(&w->works, &request->request_id);
+    struct work *work = works_find(&w->works, &req->id);
 
-    return work != NULL && work->req->part == part && work->req->offset == offset;
+    if (work == NULL || work->req->part != req->part || work->req->offset != req->offset)
+        return false;
+    work->req->epoch = req->epoch;
+    return true;
 }
 
-static int accept(struct worker *w, struct req *req, bool beyond)
+/* Takes the request, if it answers 0. */
+static int take_on(struct worker *w, struct req *req, bool beyond)
 {
     if (beyond)
         return part_hold(req->part, req);
+    if (uuid_is_nil(&req->id) || known_place(w, req)) {
+        free(req);
+        return 0;
+    }
     if (waiting_put(w->waiting, req, WAIT_SLOT, "", 0) != 0)
         return -1;
     ask_kick(w);
     return 0;
+}
+
+static int decode(const struct kafka_record *record, struct request *ret, struct err *err)
+{
+    if (record->value == NULL)
+        return err_set(err, ERR_INPUT, "the record has no value");
+    return request_decode(record->value, record->value_len, ret, NULL, err);
 }
 
 static void take_record(struct worker *w, struct part *part, const struct kafka_record *record,
@@ -138,21 +171,17 @@ static void take_record(struct worker *w, struct part *part, const struct kafka_
     struct err err;
 
     meters_received(w, part->lane);
-    if (record->value == NULL) {
-        err_set(&err, ERR_INPUT, "the record has no value");
+    if (decode(record, &request, &err) != 0) {
         reject(w, part, record, &err);
+        if (beyond)
+            hold_place(w, part, record->offset);
         return;
     }
-    if (request_decode(record->value, record->value_len, &request, NULL, &err) != 0) {
-        reject(w, part, record, &err);
-        return;
-    }
-    if (!known_place(w, part, &request, record->offset)) {
-        req = new_req(part, record, &request);
-        if (req == NULL || external_note(w, &request) != 0 || accept(w, req, beyond) != 0) {
-            free(req);
-            worker_exit(w, 1); /* no memory: another owner reads it again */
-        }
+    req = new_req(part, record, &request);
+    if (req == NULL || (!known_place(w, req) && external_note(w, &request) != 0) ||
+        take_on(w, req, beyond) != 0) {
+        free(req);
+        worker_exit(w, 1); /* no memory: another owner reads it again */
     }
     request_done(&request);
 }
@@ -196,6 +225,20 @@ static void on_error(void *arg, const struct err *err, bool fatal)
     worker_exit(w, 1);
 }
 
+/* Nothing comes from it any more until it is assigned again: said, not silently idle. */
+static void on_partition_error(void *arg, const char *topic, int32_t partition,
+                               const struct err *err)
+{
+    struct worker *w = arg;
+    struct part *part = parts_find(&w->parts, topic, partition);
+
+    if (part == NULL)
+        return;
+    part->refused = true;
+    log_error("partition.refused", LOG_FIELDS(LOG_S("topic", topic), LOG_I("partition", partition)),
+              "no more records of this partition are read: %s", err->msg);
+}
+
 /* Held records whose offset the window reaches now. */
 static void take_held(struct worker *w, struct part *part)
 {
@@ -205,9 +248,10 @@ static void take_held(struct worker *w, struct part *part)
         if (take == TRACKER_BEYOND)
             return;
         part_unhold(part);
-        if (take == TRACKER_DONE)
-            free(req);
-        else if (waiting_put(w->waiting, req, WAIT_SLOT, "", 0) != 0)
+        if (take == TRACKER_NEW && take_on(w, req, false) == 0)
+            continue;
+        free(req);
+        if (take == TRACKER_NEW)
             worker_exit(w, 1);
     }
 }
@@ -241,6 +285,7 @@ int intake_start(struct worker *w, struct err *err)
                                                 .on_revoke = on_revoke,
                                                 .on_record = on_record,
                                                 .on_error = on_error,
+                                                .on_partition_error = on_partition_error,
                                                 .arg = w };
 
     w->consumer = consumer_new(w->loop, &config, &handlers, err);

@@ -20,6 +20,7 @@ struct outgoing {
     int64_t offset;
     struct uuid request_id; /* of a result */
     bool dead_letter;
+    bool counted;               /* its offset is done in the tracker on its account */
     bool out;                   /* the committed map says so */
     int64_t since_ms;           /* clock_boot_ms */
     struct txn_message message; /* points into what this struct owns */

@@ -16,7 +16,7 @@ struct part {
     int32_t partition;
     const char *topic; /* borrowed from the configuration */
     bool owned;        /* assigned, tracker decoded, records come */
-    bool refused;      /* its commit metadata does not fit: readiness off, no records */
+    bool refused;      /* its commit metadata or its log does not fit: readiness off, no records */
     bool paused;
     uint32_t epoch;                      /* +1 at every assignment and revoke */
     struct tracker *tracker;             /* NULL unless owned */

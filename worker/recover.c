@@ -18,6 +18,7 @@
 
 #define LOOK_TIMEOUT_MS 10000 /* one try at committed offsets or watermarks, on a helper thread */
 #define AGAIN_MS        300   /* between tries: a broker that comes back is met soon */
+#define LEDGER_AGAIN_MS 5000  /* after PostgreSQL refused a statement, not only the connection */
 #define MARKS_MAX       1000  /* results marked in one unit */
 
 struct recover {
@@ -28,11 +29,13 @@ struct recover {
     size_t n;
     unsigned generation;
     bool have_committed;
-    bool asking; /* the ledger */
+    struct event_timer *retry; /* the ledger is asked again */
+    bool asking;               /* the ledger */
     bool again;
 };
 
 static void look(void *arg);
+static void ask_ledger(void *arg);
 
 int recover_init(struct worker *w)
 {
@@ -44,7 +47,11 @@ int recover_init(struct worker *w)
     r->maps = calloc(w->parts.n, sizeof(*r->maps));
     r->marks = calloc(w->parts.n, sizeof(*r->marks));
     r->timer = event_timer_new(w->loop, look, w);
-    return r->parts == NULL || r->maps == NULL || r->marks == NULL || r->timer == NULL ? -1 : 0;
+    r->retry = event_timer_new(w->loop, ask_ledger, w);
+    return r->parts == NULL || r->maps == NULL || r->marks == NULL || r->timer == NULL ||
+                   r->retry == NULL
+               ? -1
+               : 0;
 }
 
 static void forget(struct recover *r)
@@ -66,6 +73,7 @@ void recover_done(struct worker *w)
         return;
     forget(r);
     event_timer_free(r->timer);
+    event_timer_free(r->retry);
     free(r->parts);
     free(r->maps);
     free(r->marks);
@@ -86,10 +94,18 @@ void recover_assigned(struct worker *w, const struct kafka_offset *parts, size_t
     for (size_t i = 0; i < n; i++) {
         struct part *part = parts_find(&w->parts, parts[i].topic, parts[i].partition);
 
-        if (part != NULL)
-            r->parts[r->n++] = (struct kafka_offset){ .topic = part->topic,
-                                                      .partition = part->partition,
-                                                      .offset = KAFKA_OFFSET_NONE };
+        if (part == NULL) {
+            log_error("kafka.more_partitions",
+                      LOG_FIELDS(LOG_S("topic", parts[i].topic),
+                                 LOG_I("partition", parts[i].partition)),
+                      "the topic has more partitions than when this worker started; only a new "
+                      "start reads them");
+            worker_exit(w, 1);
+            return;
+        }
+        r->parts[r->n++] = (struct kafka_offset){ .topic = part->topic,
+                                                  .partition = part->partition,
+                                                  .offset = KAFKA_OFFSET_NONE };
     }
     r->generation = consumer_generation(w->consumer);
     look(w);
@@ -117,7 +133,8 @@ static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool 
     }
 }
 
-static void attach(struct worker *w, struct part *part, struct req *row)
+/* An item that only waits is met by its record: that is read again, or it waits here already. */
+static void attach(struct worker *w, struct part *part, struct req *row, bool waits)
 {
     struct work *work = works_find(&w->works, &row->id);
     struct req *req;
@@ -127,6 +144,8 @@ static void attach(struct worker *w, struct part *part, struct req *row)
             work->req->epoch = part->epoch; /* an orphan is home again */
         return;
     }
+    if (waits)
+        return;
     req = malloc(sizeof(*req));
     if (req == NULL) {
         worker_exit(w, 1);
@@ -152,7 +171,7 @@ static void take_row(struct worker *w, const struct db_reply *reply, size_t row,
     if (tracker_is_done(part->tracker, req.offset))
         mark(w, m, &req.id, db_bool(reply, 0, row, 6));
     else
-        attach(w, part, &req);
+        attach(w, part, &req, db_bool(reply, 0, row, 7));
 }
 
 /* Builds of partitions that went elsewhere: the new owner adopts them. */
@@ -183,13 +202,15 @@ static void on_rows(void *arg, const struct db_reply *reply, const struct err *e
     struct worker *w = arg;
     struct marks *m;
 
-    (void)sqlstate;
     w->recover->asking = false;
-    if (err != NULL || w->recover->again) {
-        w->recover->again = false;
-        if (err == NULL || db_is_up(w->db))
-            recover_again(w);
-        return; /* else the connection's return asks again */
+    if (err != NULL) {
+        log_warn("ledger.not_recovered", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
+        recover_later(w);
+        return;
+    }
+    if (w->recover->again) {
+        recover_again(w);
+        return;
     }
     m = calloc(1, sizeof(*m));
     if (m == NULL) {
@@ -203,7 +224,19 @@ static void on_rows(void *arg, const struct db_reply *reply, const struct err *e
         log_info("ledger.recovered", LOG_FIELDS(LOG_I("items", db_rows(reply, 0))),
                  "items of my partitions that were begun before");
     free(m);
-    drop_orphans(w);
+    if (w->member) /* between a revoke and the next assignment every build is an orphan */
+        drop_orphans(w);
+}
+
+static void ask_ledger(void *arg)
+{
+    recover_again(arg);
+}
+
+void recover_later(struct worker *w)
+{
+    if (!event_timer_active(w->recover->retry))
+        event_timer_start(w->recover->retry, LEDGER_AGAIN_MS, 0);
 }
 
 void recover_again(struct worker *w)
@@ -218,6 +251,7 @@ void recover_again(struct worker *w)
         w->recover->again = true;
         return;
     }
+    w->recover->again = false;
     unit = db_unit_new();
     columns_open(&c, 2);
     for (size_t i = 0; i < w->parts.n; i++)

@@ -40,6 +40,7 @@ static struct publisher *start_publisher(struct worker *w, struct err *err)
                                                 .transactional_id = id,
                                                 .transaction_timeout_ms =
                                                     (int)(half < 10000 ? half : 10000),
+                                                .send_offsets_timeout_ms = SEND_OFFSETS_TIMEOUT_MS,
                                                 .client_id = w->id },
                                        .topics = topics,
                                        .topics_n = 2,

@@ -172,7 +172,7 @@ const char SQL_GUARD_FAILURES[] =
     "   and c.campaign_id in (select campaign_id from @item where request_id = any($1::uuid[])"
     "     and state in ('build_failed', 'access_failed'))"
     "   and (select count(*) from @item f where f.campaign_id = c.campaign_id"
-    "     and f.state in ('build_failed', 'access_failed')) > least(c.max_failures::float8,"
+    "     and f.state in ('build_failed', 'access_failed')) >= least(c.max_failures::float8,"
     "     c.max_failures_percent / 100.0 * c.selected)"
     "   returning c.campaign_id)"
     " insert into @act (act, target, actor, reason) select 'pause', campaign_id::text,"
@@ -278,7 +278,7 @@ const char SQL_RESULTS[] =
 /* $1 lanes, $2 partitions: items with a place in my partitions whose result is not marked */
 const char SQL_RECOVER[] =
     "select i.request_id, i.campaign_id, i.rank, i.place_lane, i.place_partition, i.place_offset,"
-    " i.ended_at is not null from unnest($1::smallint[], $2::int[]) w(lane, part)"
+    " i.ended_at is not null, i.state = 'waiting' from unnest($1::smallint[], $2::int[]) w(lane, part)"
     " join @item i on i.place_lane = w.lane and i.place_partition = w.part"
     " where i.place_offset is not null and i.published_at is null"
     " order by i.place_lane desc, i.rank";

@@ -12,6 +12,9 @@
 #include "worker/worker.h"
 
 #define ADMIN_TIMEOUT_MS 5000
+#define REACH_TIMEOUT_MS 500 /* a blocking call; the probes have their turn after each */
+#define REACH_TURN_MS    50
+#define REACH_SAY_EVERY  20 /* tries, about 10 s */
 
 int start_ledger(struct worker *w, struct err *err)
 {
@@ -87,29 +90,37 @@ static int check_installation(struct worker *w, const char *cluster, struct err 
 }
 
 /* Brokers may come up after us: asked until START_WAIT_MS have passed. */
-static int reach_brokers(struct worker *w, struct admin *a, char cluster[64], struct err *err)
+static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
 {
+    struct admin *a = admin_new(w->props, w->id, REACH_TIMEOUT_MS, err);
     int64_t until = event_now_ms(w->loop) + START_WAIT_MS;
-    int brokers;
+    const bool never = false;
+    int brokers, rc = -1;
 
-    while (admin_cluster(a, cluster, &brokers, err) != 0) {
+    for (int tries = 0; a != NULL && (rc = admin_cluster(a, cluster, &brokers, err)) != 0;
+         tries++) {
         if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= until)
-            return -1;
-        log_warn("kafka.unreachable", NULL, "%s; trying again", err->msg);
+            break;
+        if (tries % REACH_SAY_EVERY == 0)
+            log_warn("kafka.unreachable", NULL, "%s; trying again", err->msg);
+        event_loop_run_until(w->loop, &never, event_now_ms(w->loop) + REACH_TURN_MS);
     }
-    return 0;
+    admin_free(a);
+    return rc;
 }
 
 int start_kafka(struct worker *w, struct err *err)
 {
-    struct admin *a = admin_new(w->props, w->id, ADMIN_TIMEOUT_MS, err);
+    struct admin *a;
     char cluster[64];
     int partitions = 0, rc = -1;
 
+    if (reach_brokers(w, cluster, err) != 0)
+        return -1;
+    a = admin_new(w->props, w->id, ADMIN_TIMEOUT_MS, err);
     if (a == NULL)
         return -1;
-    if (reach_brokers(w, a, cluster, err) != 0 || check_topics(w, a, &partitions, err) != 0 ||
-        check_installation(w, cluster, err) != 0)
+    if (check_topics(w, a, &partitions, err) != 0 || check_installation(w, cluster, err) != 0)
         goto out;
     if (parts_init(&w->parts, w->topics.requests, w->topics.requests_high, partitions) != 0) {
         err_set(err, ERR_INTERNAL, "no memory for %d partitions", partitions);

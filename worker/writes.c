@@ -13,6 +13,7 @@
 #include "worker/ask.h"
 #include "worker/checks.h"
 #include "worker/meters.h"
+#include "worker/recover.h"
 #include "worker/results.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
@@ -65,6 +66,7 @@ static void enter(struct worker *w, struct work *work, enum settle_kind kind)
     work_stop(work);
     work->settle = (int)kind;
     work->settle_sent = false;
+    work->outcome_written = false;
     work_enter(&w->works, work, WORK_SETTLING);
     kick(w);
 }
@@ -214,6 +216,18 @@ static void take_kind(struct worker *w, const struct db_reply *reply, enum settl
     }
 }
 
+/* Written, but it has no result row: somebody changed the item since. */
+static void ask_about_the_rest(struct worker *w)
+{
+    for (int kind = 0; kind < SETTLE_PARK; kind++)
+        for (size_t i = 0; i < w->writes->n[kind]; i++) {
+            struct work *work = works_find(&w->works, &w->writes->ids[kind][i]);
+
+            if (work != NULL && work->state == WORK_SETTLING && work->outcome_written)
+                ask_again(w, work);
+        }
+}
+
 static void give_back(struct worker *w, const struct err *err)
 {
     struct writes *q = w->writes;
@@ -254,6 +268,7 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
     for (int kind = 0; kind < SETTLE_KINDS; kind++)
         take_kind(w, reply, (enum settle_kind)kind);
     results_take_rows(w, reply, SETTLE_KINDS + 1);
+    ask_about_the_rest(w);
     w->writes->max = SETTLE_MAX;
     kick(w);
 }
@@ -311,8 +326,10 @@ static void on_other(void *arg, const struct db_reply *reply, const struct err *
 
     (void)reply;
     w->writes->others--;
-    if (err != NULL)
-        log_warn("facts.failed", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
+    if (err == NULL)
+        return;
+    log_warn("facts.failed", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
+    recover_later(w); /* a mark may be among them: what the done map says is marked again */
 }
 
 /* Sends a unit of facts that nobody waits for; kept over a reconnect. Takes the unit. */

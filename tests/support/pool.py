@@ -220,7 +220,7 @@ class Pool:
 
 
 def fresh_logs(name):
-    """build/test-logs/NAME, emptied; beside the programs, so that two builds may be tested at once."""
+    """build/test-logs/NAME, emptied; beside the programs: two builds may be tested at once."""
     path = os.path.join(BUILD, "test-logs", name)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(path)

@@ -39,6 +39,9 @@ static void *run(void *arg)
     return start;
 }
 
+/* glibc's declarations name their parameters as only glibc may.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 int thrd_create(thrd_t *thread, thrd_start_t body, void *arg)
 {
     struct start *start = malloc(sizeof(*start));
@@ -123,3 +126,5 @@ void cnd_destroy(cnd_t *condition)
 {
     pthread_cond_destroy((pthread_cond_t *)condition);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

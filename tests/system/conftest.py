@@ -158,7 +158,7 @@ def connect_with(pool, simulator):
 
 @pytest.fixture(scope="session", autouse=True)
 def slow_starts(request):
-    """Workers that wait a minute for a server that is not there. They wait while other tests run."""
+    """Workers that wait a minute for a server that is not there, while other tests run."""
     wanted = [item for item in request.session.items if "unreachable" in item.fixturenames]
     if not wanted:
         yield {}

@@ -107,7 +107,7 @@ def test_a_replica_that_is_away_gets_its_builds_when_it_is_back(pool, connect_wi
     assert worker.alive()
 
 
-# ---- Kafka and PostgreSQL --------------------------------------------------------------------------
+# ---- Kafka and PostgreSQL ------------------------------------------------------------------------
 
 
 def test_a_broker_that_is_killed_and_comes_back(pool, connect_with, stack):

@@ -60,7 +60,7 @@ def test_a_request_of_the_high_lane_takes_the_next_slot(pool, connect_with):
     pool.complete(fast)
     pool.complete(backlog)
     order = [b["guid"] for b in connect.audit()["list"]]
-    # the three that ran already, and at most what was claimed in the same breath
+    # three ran already, and three slots were free at the same moment
     assert max(order.index(guid) for guid in guids_of(urgent)) <= 5
 
 
@@ -98,12 +98,12 @@ def test_a_cold_group_has_one_open_build_until_the_first_success(pool, connect_w
 
 
 def test_a_start_rate_spreads_the_starts(pool, connect_with):
-    connect = connect_with(items=6, build_ms=(10, 20))
+    connect = connect_with(items=12, build_ms=(10, 20))
     pool.worker()
     pool.complete(pool.campaign("--warm-up", "0", "--start-rate", "4/s"))
     starts = [b["started_ms"] for b in connect.audit()["list"]]
-    # one may be made up for (a second of credit at most is not given), and starts jitter
-    assert starts[-1] - starts[0] >= 5 * 250 * 0.5
+    # the first at once, a second's worth that was missed may be made up for, then 250 ms each
+    assert starts[-1] - starts[0] >= (12 - 1 - 4) * 250 - 200  # the ways to Connect differ
 
 
 def test_nothing_starts_before_its_time(pool, connect_with):

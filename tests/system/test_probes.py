@@ -52,7 +52,8 @@ def test_metrics_count_what_happened(pool, connect_with):
     pool.complete(pool.campaign("--warm-up", "0"))
     assert worker.metric("rebuild_requests_received_total", lane="normal") == 10
     assert worker.metric("rebuild_attempts_total", result="succeeded") == 10
-    assert worker.metric("rebuild_items_finished_total", app_mode="shiny", outcome="succeeded") == 10
+    assert worker.metric("rebuild_items_finished_total", app_mode="shiny",
+                         outcome="succeeded") == 10
     assert worker.metric("rebuild_results_published_total", type="result") == 10
     assert worker.metric("rebuild_access_checks_total", result="ok") == 10
     assert worker.metric("rebuild_connect_requests_total", route="build", code="200") == 10

@@ -1,40 +1,14 @@
 """rebuild-producer on a real PostgreSQL and a real Kafka: set-up, campaigns, what it prints."""
 
-import csv
-import io
 import json
-import os
-import signal
-import subprocess
 import uuid
 
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from pool import BUILD
-from waiting import wait_until
+from producing import guid, make_content, producer_process
 
 KAFKA_UNSAFE = {"retention.ms": "1000", "max.message.bytes": "1000"}
-
-
-def producer_process(pool, *args, **env):
-    """A verb that goes on while the test does something else."""
-    return subprocess.Popen(  # pylint: disable=consider-using-with
-        [os.path.join(BUILD, "rebuild-producer"), *args], env={**pool.env(), **env},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def make_content(pool, n, more=""):
-    """A table of n items with guids 0..n-1 at their end; more is SQL for further columns over i."""
-    pool.sql(f"create table public.content as select ('00000000-0000-4000-8000-' ||"
-             f" lpad(i::text, 12, '0'))::uuid as guid, 100 + i as bundle_id, 'shiny'::text as"
-             f" app_mode, '4.' || i % 3 || '.1' as r_version, null::text as py_version,"
-             f" case when i % 2 = 0 then 'img' end as image_name, 'Title ' || i as title"
-             f" {more} from generate_series(0, {n - 1}) i")
-
-
-def guid(i):
-    return f"00000000-0000-4000-8000-{i:012d}"
 
 
 def settings(pool, name):
@@ -297,6 +271,18 @@ def test_the_same_campaign_id_goes_on_and_selects_nothing_again(pool):
     assert len(pool.json("acts", "--act", "enqueue")) == 1
 
 
+def test_the_same_command_twice_at_once_makes_one_campaign(pool):
+    make_content(pool, 300)
+    campaign = str(uuid.uuid4())
+    both = [producer_process(pool, "enqueue", "-y", "--campaign-id", campaign, "-o", "json")
+            for _ in range(3)]
+    answers = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0] * 3, answers
+    assert [json.loads(out)["selected"] for out, _ in answers] == [300] * 3
+    assert len(pool.sql("select * from item")) == 300
+    assert len(pool.json("acts", "--act", "enqueue")) == 1
+
+
 def test_reprocess_missing_and_failed(pool):
     make_content(pool, 6)
     first = pool.enqueue()["campaign_id"]
@@ -437,74 +423,3 @@ def test_metrics_of_a_run(pool, tmp_path):
     stamp = "last_success_timestamp_seconds"
     assert second[stamp] == first[stamp] > 1.7e9
     assert [p.name for p in tmp_path.iterdir()] == ["enqueue.prom"]
-
-
-# ---- waiting -----------------------------------------------------------------------------------
-
-
-def test_waiting_ends_with_the_time_and_the_campaign_goes_on(pool):
-    make_content(pool, 2)
-    done = pool.producer("enqueue", "-y", "--wait=1s", "-o", "json", status=124)
-    answer = json.loads(done.stdout)
-    assert answer["state"] == "open" and answer["campaign_id"] in done.stderr
-
-
-def test_an_interrupted_wait_says_how_to_go_on(pool):
-    make_content(pool, 2)
-    process = producer_process(pool, "enqueue", "-y", "--wait", "-o", "json")
-    wait_until(lambda: pool.sql("select 1 as x from campaign where cursor_rank = 1"
-                                " and lease_holder is null"), 30, "it waits")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    answer = json.loads(out)
-    assert process.returncode == 130
-    assert answer["state"] == "open" and answer["published"] == 2
-    assert f"enqueue --campaign-id {answer['campaign_id']} --wait" in err
-
-
-def test_wait_tells_good_from_failed_campaigns(pool, simulator):
-    pool.connect = simulator(items=6, build_ms=(20, 50), app_modes="shiny")
-    rows = pool.load_content()
-    pool.worker()
-    done = pool.producer("enqueue", "--published", "-y", "--wait=60s", "--warm-up", "0", "-o",
-                         "json", deadline_s=90)
-    campaign = json.loads(done.stdout)["campaign_id"]
-    status = pool.status(campaign)
-    assert status["state"] == "completed" and status["items"]["succeeded"] == 6
-    assert status["results"] == 6 and status["failures"] == {}
-
-    pool.connect.item(rows[0]["guid"], fail="package")
-    failed = pool.producer("enqueue", "--published", "-y", "--wait=60s", "--warm-up", "0", "-o",
-                           "json", status=8, deadline_s=90)
-    failed_id = json.loads(failed.stdout)["campaign_id"]
-    assert pool.status(failed_id)["failures"] == {"build.package_install": 1}
-    table = pool.producer("items", failed_id, "--error", "build").stdout
-    assert rows[0]["guid"] in table and len(table.splitlines()) == 2
-
-    history = pool.json("history", rows[0]["guid"])
-    assert [h["outcome"] for h in history] == ["build_failed", "succeeded"]
-    everything = pool.json("results", "tail", "--from-beginning")
-    assert len(everything) == 12
-    one = pool.producer("results", "tail", "--from-beginning", "--campaign", failed_id, "-o",
-                        "jsonl").stdout.splitlines()
-    assert len(one) == 6 and {json.loads(r)["correlationid"] for r in one} == {failed_id}
-    rows = list(csv.DictReader(io.StringIO(pool.producer(
-        "results", "tail", "--from-beginning", "-o", "csv").stdout)))
-    assert len(rows) == 12 and rows[0]["outcome"] in ("succeeded", "build_failed")
-    assert [r["name"] for r in pool.json("replicas")] == sorted(pool.connect.replicas)
-    assert [w["state"] for w in pool.json("workers")] == ["running"]
-    assert [c["failed"] for c in pool.json("campaigns")] == [1, 0]
-
-
-def test_results_are_followed_as_they_come(pool, simulator):
-    pool.connect = simulator(items=3, build_ms=(20, 50))
-    pool.load_content()
-    process = producer_process(pool, "results", "tail", "-o", "jsonl", "--limit", "3")
-    pool.worker()
-    campaign = pool.enqueue()["campaign_id"]
-    pool.await_state(campaign)
-    # what was there before the reader was ready does not count, so there may be more to come
-    while process.poll() is None and pool.enqueue("--guid", pool.json("list")[0]["guid"]):
-        pool.await_state(pool.json("campaigns")[0]["campaign_id"])
-    out, _ = process.communicate(timeout=30)
-    assert process.returncode == 0 and len(out.splitlines()) == 3

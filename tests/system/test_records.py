@@ -30,7 +30,7 @@ def await_result(pool, request_id):
                       30, f"the result of {request_id} is out")
 
 
-# ---- events ---------------------------------------------------------------------------------------
+# ---- events --------------------------------------------------------------------------------------
 
 
 def test_each_request_and_result_is_an_event_of_its_schema(pool, connect_with):
@@ -52,7 +52,7 @@ def test_each_request_and_result_is_an_event_of_its_schema(pool, connect_with):
         assert result.value["source"] == request.value["source"]
 
 
-# ---- copies ---------------------------------------------------------------------------------------
+# ---- copies --------------------------------------------------------------------------------------
 
 
 def copies_of(pool):
@@ -90,7 +90,7 @@ def test_copies_that_come_after_the_end_change_nothing(pool, connect_with):
     assert connect.state()["builds"] == 6
 
 
-# ---- requests of others ---------------------------------------------------------------------------
+# ---- requests of others --------------------------------------------------------------------------
 
 
 def test_a_request_of_another_producer_is_built_and_has_its_result(pool, connect_with):
@@ -132,7 +132,7 @@ def test_a_request_of_ours_that_the_ledger_does_not_know_is_held_and_not_built(p
     assert connect.state()["builds"] == 2
 
 
-# ---- what is no request ---------------------------------------------------------------------------
+# ---- what is no request --------------------------------------------------------------------------
 
 
 def test_what_cannot_be_read_goes_to_the_dead_letters_and_the_pool_goes_on(pool, connect_with):
