@@ -104,8 +104,8 @@ TEST_LIBS    := $(B)/libsupport.a $(B)/libworker.a $(B)/libproducer.a $(B)/libco
 
 # `make deps`, `demo` and `check` must run on a machine that has no library yet: they start scripts
 # that install first and call make again.
-NO_BUILD := check clean demo deps distclean format help lint lint-quick lint-cppcheck test-system \
-	san tsan cov fuzz bench
+NO_BUILD := check clean crash demo deps distclean format help lint lint-quick lint-cppcheck test-system \
+	san storm tsan cov fuzz bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) && echo found),found)
@@ -238,6 +238,15 @@ test-system: build/venv/ok ## system tests (real Kafka, real PostgreSQL); ARGS= 
 	$(MAKE) all
 	build/venv/bin/pytest tests/system $(ARGS)
 
+storm: build/venv/ok ## five minutes of kills, freezes and lost servers; SECONDS=, SEED=, RUNS=
+	$(MAKE) all
+	build/venv/bin/python tests/system/storm.py --seconds $(or $(SECONDS),300) \
+		--runs $(or $(RUNS),1) $(if $(SEED),--seed $(SEED))
+
+crash: build/venv/ok ## the programs stopped at each passing of each checkpoint (check: at the first)
+	$(MAKE) all
+	CRASH_ALL=1 build/venv/bin/pytest tests/system/test_crash_matrix.py $(ARGS)
+
 bench: ## benchmarks beside their peers
 	@if [ -x tests/bench/run ]; then $(MAKE) all && tests/bench/run $(ARGS); \
 	else echo 'tests/bench/run is not there yet'; fi
@@ -258,6 +267,7 @@ lint: ## layers, budgets, banned calls, format, static analysis; shows every fin
 	@$(MAKE) --keep-going lint-quick lint-readme lint-cppcheck lint-tidy
 lint-quick: build/venv/ok ## the part of lint that takes a second or two
 	@rc=0; tests/lint/layers.py || rc=1; tests/lint/banned.py || rc=1; \
+	tests/lint/checkpoints.py || rc=1; \
 	build/venv/bin/python tests/lint/budgets.py || rc=1; \
 	tests/lint/format.sh || rc=1; tests/lint/shell.sh || rc=1; exit $$rc
 # Asks the programs, so they are built first; lint-quick must run where nothing can be built yet.
@@ -285,7 +295,7 @@ distclean: ## remove the whole build directory
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all bench check clean cov demo deps distclean docs format fuzz fuzz-run help install lint \
-	lint-cppcheck lint-quick lint-readme lint-tidy san test-fuzz test-system test-unit tests tsan
+.PHONY: all bench check clean cov crash demo deps distclean docs format fuzz fuzz-run help install lint \
+	lint-cppcheck lint-quick lint-readme lint-tidy san storm test-fuzz test-system test-unit tests tsan
 
 -include $(ALL_SRC:%.c=$(B)/%.d)

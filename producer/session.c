@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/broker/admin.h"
 #include "common/broker/props.h"
 #include "common/event/event.h"
@@ -127,6 +128,7 @@ void session_done(struct session *s)
 
 int session_run(struct session *s, struct db_unit *unit, struct db_reply **ret, struct err *err)
 {
+    checkpoint("producer.statement");
     return db_run(s->db, unit, SESSION_STATEMENT_MS, ret, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/ledger/columns.h"
@@ -66,11 +67,24 @@ static bool in_reply(const struct db_reply *reply, size_t statement, const struc
     return false;
 }
 
+/* The key goes only to replicas that are configured; what was built any of them can show. */
+static void leave_removed_replica(struct worker *w, struct work *work)
+{
+    struct attempt *a = &work->attempt;
+
+    if (a->target->configured)
+        return;
+    a->target = targets_any(&w->targets);
+    free(a->cookies);
+    a->cookies = NULL;
+}
+
 static void go_on(struct worker *w, struct work *work, bool built)
 {
     char id[UUID_TEXT_BYTES];
 
     if (built) {
+        leave_removed_replica(w, work);
         work_enter(&w->works, work, WORK_CHECKING);
         checks_start(w, work);
         return;
@@ -144,6 +158,7 @@ void adopt_flush(struct worker *w)
         db_unit_transaction(unit);
         db_add(unit, SQL_ADOPT, tokens.params_n, tokens.params);
         db_add(unit, SQL_PLACE, places.params_n, places.params);
+        checkpoint("ledger.adopt");
         good = db_submit(w->db, unit, on_adopted, a) == 0;
     }
     columns_done(&tokens);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/event/event.h"
 #include "common/ledger/array.h"
@@ -117,18 +118,30 @@ void ask_again(struct worker *w, struct work *work)
     ask_kick(w);
 }
 
-/* Is something of the fast lane waiting while a request of the normal lane is ready? */
-static bool fast_lane_waits(struct worker *w)
+static size_t of_fast_lane(const struct list *works)
+{
+    size_t n = 0;
+
+    for (struct list_node *node = list_first(works); node != NULL; node = list_next(works, node))
+        n += list_entry(node, struct work, node)->req->lane;
+    return n;
+}
+
+/* Heads of the fast lane that are asked about although enough of the normal lane are ready; no more
+ * than would be wanted if there were no other lane. */
+static size_t fast_lane_heads(struct worker *w, size_t want)
 {
     const struct req *best = waiting_best_slot(w->waiting);
-    const struct list *ready = &w->works.lists[WORK_READY];
+    const struct list *lists = w->works.lists;
+    size_t held;
 
     if (best == NULL || best->lane == 0)
-        return false;
-    for (struct list_node *n = list_first(ready); n != NULL; n = list_next(ready, n))
-        if (list_entry(n, struct work, node)->req->lane == 0)
-            return true;
-    return false;
+        return 0;
+    held = of_fast_lane(&lists[WORK_READY]) + of_fast_lane(&lists[WORK_READING]) +
+           of_fast_lane(&lists[WORK_CLAIMING]);
+    if (held >= want)
+        return 0;
+    return want - held < FAST_LANE_HEADS ? want - held : FAST_LANE_HEADS;
 }
 
 /* How many more requests of the slot list are worth asking about. */
@@ -145,7 +158,7 @@ static size_t slot_heads(struct worker *w)
         want = READY_MAX;
     if (held < want)
         return want - held;
-    return fast_lane_waits(w) ? FAST_LANE_HEADS : 0;
+    return fast_lane_heads(w, want);
 }
 
 static void add_to_question(struct worker *w, struct work *work)
@@ -239,6 +252,7 @@ static int submit(struct worker *w)
     db_add(unit, SQL_ASK_GROUPS, 1, params);
     db_add(unit, SQL_REPLICAS, 0, NULL);
     buf_done(&ids);
+    checkpoint("ledger.ask");
     return db_submit(w->db, unit, on_reply, w);
 }
 

@@ -1,5 +1,6 @@
 #include "worker/batch.h"
 
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -243,6 +244,7 @@ void batch_look_up(void *arg)
         return;
     }
     what = (struct consumer_lookup){ r->offsets, r->offsets_n, COMMITTED_TIMEOUT_MS };
+    checkpoint("batch.look_up");
     if (consumer_committed(w->consumer, &what, on_committed, w) != 0)
         event_timer_start(r->lookup_timer, COMMITTED_AGAIN_MS, 0);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -160,8 +161,8 @@ static void on_posted(struct worker *w, struct work *work, const struct http_ans
         break;
     case API_REFUSED: end_failed(w, work, v.cls, v.msg); break;
     case API_NOT_SENT:
-    case API_NOT_LET:
-    case API_KEY_REFUSED: builds_end_not_started(w, work, v.msg); break;
+    case API_NOT_LET: builds_end_not_started(w, work, v.msg); break;
+    case API_KEY_REFUSED:
     case API_TRY_LATER: /* refused before anything began: 429, 401 of an ingress */
         end_not_started(w, work, v.msg, v.retry_after_ms > 0 ? v.retry_after_ms : REFUSED_PAUSE_MS);
         break;
@@ -180,6 +181,7 @@ void builds_post(struct worker *w, struct work *work)
     buf_init(&body, URL_BYTES);
     api_url_build(&url, a->target->url, work->guid);
     api_body_build(&body, work->bundle_id);
+    checkpoint("http.build");
     builds_request(
         w, work,
         &(struct build_request){ .method = "POST",
@@ -272,6 +274,7 @@ static void poll(struct worker *w, struct work *work)
 
     buf_init(&url, URL_BYTES);
     api_url_task(&url, a->target->url, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
+    checkpoint("http.poll");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

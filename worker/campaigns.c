@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -84,6 +85,7 @@ static void record_answer(const struct telling *t, bool told, const char *words)
     db_add(unit, SQL_TOLD, 4, params);
     if (told || t->tries >= TELL_TRIES)
         db_add(unit, SQL_TOLD_ACT, 2, (const char *[]){ t->campaign, words });
+    checkpoint("ledger.told");
     db_submit(t->w->facts, unit, on_written, t->w);
 }
 
@@ -124,6 +126,7 @@ static void tell(struct worker *w, const struct db_reply *reply)
     str_copy(t->campaign, sizeof(t->campaign), db_text(reply, 0, 0, 0));
     snprintf(key, sizeof(key), "Idempotency-Key: %s", t->campaign);
     w->telling = true;
+    checkpoint("http.tell");
     if (http_start(w->http,
                    &(struct http_request){ .method = "POST",
                                            .url = db_text(reply, 0, 0, 1),
@@ -169,7 +172,9 @@ void campaigns_tick(struct worker *w)
     snprintf(tries, sizeof(tries), "%d", TELL_TRIES);
     snprintf(lease, sizeof(lease), "%d", TELL_LEASE_MS);
     db_add(windows, SQL_WINDOWS, 0, NULL);
+    checkpoint("ledger.windows");
     db_submit(w->facts, windows, on_written, w);
     db_add(untold, SQL_UNTOLD, 2, params);
+    checkpoint("ledger.untold");
     w->policies_in_flight = db_submit(w->facts, untold, on_untold, w) == 0;
 }

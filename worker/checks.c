@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/list.h"
 #include "common/base/str.h"
@@ -198,6 +199,7 @@ static void ask_api(struct worker *w, struct work *work)
 
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->attempt.target->url, work->guid);
+    checkpoint("http.verdict");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -239,6 +241,7 @@ static void request_page(struct worker *w, struct work *work)
 
     buf_init(&url, URL_BYTES);
     api_url_page(&url, target->url, work->guid, path_of(work, anonymous(run) ? 0 : run->at));
+    checkpoint("http.page");
     builds_request(w, work,
                    &(struct build_request){ .method = "GET",
                                             .url = buf_str(&url),

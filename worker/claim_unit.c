@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -286,6 +287,32 @@ static void add_claim(struct columns *c, const struct work *work)
         columns_text(c, 9, NULL);
 }
 
+/* All that the unit changes, locked in the one order of every turn and before it changes anything:
+ * an end counts in its runtime groups, and a claimer that holds a replica may wait for them. */
+static bool add_locks(struct worker *w, struct claim_unit *u, struct db_unit *unit)
+{
+    struct columns replicas, items;
+    bool good;
+
+    columns_open(&replicas, 1);
+    columns_open(&items, 1);
+    for (size_t i = 0; i < u->claims_n; i++) {
+        columns_text(&replicas, 0, works_find(&w->works, &u->claims[i])->attempt.target->name);
+        columns_uuid(&items, 0, &u->claims[i]);
+    }
+    for (size_t i = 0; i < u->ends_n; i++)
+        columns_uuid(&items, 0, &u->ends[i]);
+    good = columns_close(&replicas) && columns_close(&items);
+    if (u->claims_n > 0)
+        db_add(unit, SQL_LOCK_REPLICAS, 1, replicas.params);
+    db_add(unit, SQL_LOCK_GROUPS, 1, items.params);
+    db_add(unit, SQL_LOCK_CAMPAIGNS, 1, items.params);
+    db_add(unit, SQL_LOCK_ITEMS, 1, items.params);
+    columns_done(&replicas);
+    columns_done(&items);
+    return good;
+}
+
 static bool add_claims(struct worker *w, struct claim_unit *u, struct db_unit *unit)
 {
     struct columns c;
@@ -295,10 +322,6 @@ static bool add_claims(struct worker *w, struct claim_unit *u, struct db_unit *u
     for (size_t i = 0; i < u->claims_n; i++)
         add_claim(&c, works_find(&w->works, &u->claims[i]));
     good = columns_close(&c);
-    db_add(unit, SQL_LOCK_REPLICAS, 1, &c.params[3]);
-    db_add(unit, SQL_LOCK_GROUPS, 1, &c.params[2]);
-    db_add(unit, SQL_LOCK_CAMPAIGNS, 1, &c.params[2]);
-    db_add(unit, SQL_LOCK_ITEMS, 1, &c.params[2]);
     columns_value(&c, w->id);
     columns_value(&c, w->version);
     db_add(unit, SQL_CLAIM, c.params_n, c.params);
@@ -315,8 +338,9 @@ int claim_unit_submit(struct worker *w, struct claim_unit *u, db_done_fn *done)
     if (!good)
         return -1;
     db_unit_transaction(unit);
+    good = add_locks(w, u, unit);
     if (u->ends_n > 0)
-        good = add_ends(w, u, unit);
+        good = add_ends(w, u, unit) && good;
     if (u->claims_n > 0)
         good = add_claims(w, u, unit) && good;
     u->replicas_at = db_add(unit, SQL_REPLICAS, 0, NULL);
@@ -324,5 +348,6 @@ int claim_unit_submit(struct worker *w, struct claim_unit *u, db_done_fn *done)
         db_unit_free(unit);
         return -1;
     }
+    checkpoint("ledger.claim");
     return db_submit(w->db, unit, done, w);
 }

@@ -22,6 +22,8 @@
 
 #define GAVE_VIEW_MS 50  /* a slot was left to another worker: look again whether it took it */
 #define RETRY_MS     200 /* after a turn that failed in the ledger */
+#define REFUSED_IN_A_ROW 8
+#define REFUSED_WAIT_MS  1000
 #define PACE_SHARE \
     8 /* ask ahead for an eighth of a second of starts: a question and a content read */
 #define PACE_WINDOW_MS 1000
@@ -143,6 +145,29 @@ static void take_ends(struct worker *w, const struct db_reply *reply)
     w->claims->ends_max = CLAIM_UNIT_ENDS;
 }
 
+/* The guard knows more than the proposal did: the question is asked again. More than a few times in
+ * a row it would say the same at once. */
+static void refused(struct worker *w, struct work *work)
+{
+    work_forget_attempt(work);
+    if (++work->refused < REFUSED_IN_A_ROW)
+        ask_again(w, work);
+    else
+        ask_wait(w, work, WAIT_DUE, "", REFUSED_WAIT_MS);
+}
+
+/* A claim sent again may have been granted as it was sent first. */
+static void granted_on(struct worker *w, struct work *work, const struct db_reply *reply, size_t row)
+{
+    size_t at = w->claims->unit.granted_at;
+    struct target *t = targets_find(&w->targets, db_text(reply, at, row, 2));
+
+    work->refused = 0;
+    work->attempt.n = (int)db_int(reply, at, row, 1);
+    if (t != NULL)
+        work->attempt.target = t;
+}
+
 static void take_claims(struct worker *w, const struct db_reply *reply)
 {
     struct claim_unit *u = &w->claims->unit;
@@ -156,12 +181,11 @@ static void take_claims(struct worker *w, const struct db_reply *reply)
             continue;
         row = row_of(reply, u->granted_at, &work->attempt.id);
         if (row < 0) {
-            work_forget_attempt(work);
-            ask_again(w, work);
+            refused(w, work);
             continue;
         }
         granted++;
-        work->attempt.n = (int)db_int(reply, u->granted_at, (size_t)row, 1);
+        granted_on(w, work, reply, (size_t)row);
         work_enter(&w->works, work, WORK_POSTING);
         builds_post(w, work);
     }

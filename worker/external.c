@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/ledger/array.h"
@@ -152,6 +153,7 @@ static void insert(struct worker *w, struct external *e)
     db_unit_transaction(unit);
     db_add(unit, SQL_EXTERNAL_CAMPAIGN, 4, params);
     add_item(unit, r, id);
+    checkpoint("ledger.external");
     if (db_submit(w->db, unit, on_inserted, in) != 0)
         worker_exit(w, 1);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/event/event.h"
@@ -13,20 +14,20 @@
 #define ROUND_MS      1000 /* between two looks for campaigns that owe something */
 #define CAMPAIGNS_MAX 64   /* in one round; the rest follows in the next */
 
-/* Campaigns that may owe something: the cursor is not at the end, or something is unsent, or parked
+/* Campaigns that may owe something (an external one, what it parked): the cursor is not at the end, or something is unsent, or parked
  * and due, or to be ended, or it could be closed; and nobody else holds the lease. */
 static const char SQL_OWING[] =
     "select c.campaign_id from @campaign c where c.state in ('open', 'paused', 'cancelling')"
-    " and not c.external and (c.lease_until is null or c.lease_until < now()"
+    " and (c.lease_until is null or c.lease_until < now()"
     "   or c.lease_holder = $1)"
     " and (c.not_before is null or c.not_before <= now() or c.state = 'cancelling'"
     "   or c.deadline <= now())"
-    " and ((c.cursor_rank < c.selected - 1 and c.state <> 'paused')"
+    " and ((not c.external and c.cursor_rank < c.selected - 1 and c.state <> 'paused')"
     "   or exists (select 1 from @item i where i.campaign_id = c.campaign_id and i.unsent)"
     "   or exists (select 1 from @item i where i.campaign_id = c.campaign_id and i.state = 'parked'"
     "     and ((i.due <= now() and c.state = 'open') or c.state = 'cancelling'"
     "       or c.deadline <= now()))"
-    "   or (c.cursor_rank >= c.selected - 1 and not exists (select 1 from @item i"
+    "   or (not c.external and c.cursor_rank >= c.selected - 1 and not exists (select 1 from @item i"
     "     where i.campaign_id = c.campaign_id and i.published_at is null)))"
     " order by c.lane desc, c.created_at limit 64";
 
@@ -57,7 +58,8 @@ static void on_turn(void *arg, const struct outbox_report *report, const struct 
     uuid_format(&f->campaigns[f->at], id);
     if (err != NULL) {
         log_warn("feeder.failed", LOG_FIELDS(LOG_S("campaign_id", id)), "%s", err->msg);
-        wait_a_round(w);
+        f->at++; /* one campaign does not hold up those behind it */
+        next_turn(w);
         return;
     }
     if (report->published > 0)
@@ -118,6 +120,7 @@ static void round_begins(void *arg)
     unit = db_unit_new();
     if (unit != NULL)
         db_add(unit, SQL_OWING, 1, params);
+    checkpoint("ledger.owing");
     if (unit == NULL || db_submit(w->feeder->db, unit, on_owing, w) != 0)
         worker_exit(w, 1);
 }

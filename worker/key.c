@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/connect/api.h"
@@ -41,6 +42,7 @@ void key_refused(struct worker *w, struct target *t)
     snprintf(key, sizeof(key), "Authorization: Key %s", w->config->shared.connect_api_key);
     buf_init(&url, 1024);
     api_url_user(&url, t->url);
+    checkpoint("http.user");
     if (http_start(w->http,
                    &(struct http_request){ .method = "GET",
                                            .url = buf_str(&url),

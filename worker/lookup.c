@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -119,6 +120,7 @@ static void ask_jobs(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_jobs(&url, work->reading_from->url, work->guid);
+    checkpoint("http.jobs");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -165,6 +167,7 @@ static void ask_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->reading_from->url, work->guid);
+    checkpoint("http.content");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -199,6 +202,8 @@ static void on_row(void *arg, const struct db_reply *reply, const struct err *er
     a = &work->attempt;
     if (err == NULL && db_rows(reply, 0) == 1 &&
         ((uint64_t)db_int(reply, 0, 0, 0) != a->token || !db_bool(reply, 0, 0, 3))) {
+        if (a->target->builds > 0)
+            a->target->builds--;
         work_forget_attempt(work); /* somebody else owns or ended it */
         ask_again(w, work);
         return;
@@ -233,6 +238,7 @@ static void look(struct worker *w, struct work *work)
     }
     *q = (struct row_question){ w, work->req->id, work->attempt.id };
     db_add(unit, SQL_ATTEMPT_ROW, 1, params);
+    checkpoint("ledger.attempt_row");
     if (db_submit(w->db, unit, on_row, q) != 0) {
         free(q);
         worker_exit(w, 1);

@@ -175,6 +175,7 @@ static void export_zeroes(struct worker *w)
     static const char *const invalid[] = { "request.invalid" };
     static const char *const adopted[] = { "ledger" };
     static const char *const unknown[] = { "unknown" };
+    static const char *const connection[] = { "connection" };
 
     touch(w, F_RECEIVED, lanes, 2);
     touch(w, F_QUEUE_SECONDS, lanes, 2);
@@ -185,6 +186,7 @@ static void export_zeroes(struct worker *w)
     touch(w, F_PUBLISH_ERRORS, unknown, 1);
     touch(w, F_ADOPTED, adopted, 1);
     touch(w, F_HANDED_OFF, adopted, 1);
+    touch(w, F_DB_ERRORS, connection, 1);
     touch(w, F_STATE, mode_names, 4);
     series(w, F_REBALANCES, NULL);
 }

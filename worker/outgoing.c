@@ -13,6 +13,10 @@
 
 #define OWN_HEADERS_MAX   10
 #define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
+/* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
+ * broker takes would stop everything behind it. */
+#define DLQ_HEADERS_MAX_BYTES (32 * 1024)
+#define DLQ_KEY_MAX_BYTES     (16 * 1024)
 
 /* Headers as they are gathered, on the stack, before they are copied to their exact size. */
 struct gathered {
@@ -159,8 +163,14 @@ static void add_number(struct gathered *g, const char *name, int64_t number)
 static void gather_dead_letter(struct gathered *g, const struct kafka_record *record,
                                const struct dead_letter_why *why, const char *worker_id)
 {
-    for (size_t i = 0; i < record->headers_n && i < KAFKA_HEADERS_MAX; i++)
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < record->headers_n && i < KAFKA_HEADERS_MAX; i++) {
+        bytes += strlen(record->headers[i].name) + record->headers[i].len;
+        if (bytes > DLQ_HEADERS_MAX_BYTES)
+            break;
         g->list[g->n++] = record->headers[i];
+    }
     add_text(g, "rebuild.errors.topic", record->topic);
     add_number(g, "rebuild.errors.partition", record->partition);
     add_number(g, "rebuild.errors.offset", record->offset);
@@ -194,10 +204,11 @@ struct outgoing *outgoing_dead_letter(struct part *part, const struct kafka_reco
 {
     struct outgoing *out = new_outgoing(part, part->epoch, record->offset);
     struct gathered g = { .n = 0 };
+    size_t key_len = record->key_len < DLQ_KEY_MAX_BYTES ? record->key_len : DLQ_KEY_MAX_BYTES;
 
     gather_dead_letter(&g, record, why, worker_id);
     if (out == NULL || !copy_value(out, record) ||
-        !copy_headers(out, &g, record->key, record->key_len)) {
+        !copy_headers(out, &g, record->key, key_len)) {
         outgoing_free(out);
         return NULL;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/event/event.h"
@@ -58,6 +59,7 @@ static void write_row(struct worker *w, const char *sql, size_t n, const char *c
         return; /* said again on the next tick */
     }
     db_add(unit, sql, n, params);
+    checkpoint("ledger.presence");
     if (db_submit(w->facts, unit, on_written, w) != 0)
         worker_exit(w, 1);
 }
@@ -229,6 +231,7 @@ static void check_campaigns(struct worker *w)
     if (unit != NULL)
         db_add(unit, SQL_CAMPAIGN_STATES, 1, params);
     buf_done(&ids);
+    checkpoint("ledger.campaign_states");
     p->checking = unit != NULL && db_submit(w->db, unit, on_states, w) == 0;
     if (!p->checking)
         worker_exit(w, 1);

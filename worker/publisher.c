@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -88,7 +89,9 @@ static bool ensure_txn(struct publisher *p)
         enum txn_result r = TXN_FAILED;
 
         call_begins(p);
+        checkpoint("txn.new");
         p->txn = txn_new(&p->config.txn, &err);
+        checkpoint("txn.init");
         if (p->txn != NULL)
             r = txn_init(p->txn, p->config.topics, p->config.topics_n, &err);
         call_ends(p);
@@ -104,6 +107,9 @@ static bool ensure_txn(struct publisher *p)
 }
 
 enum step { STEP_BEGIN, STEP_MESSAGES, STEP_OFFSETS, STEP_COMMIT, STEPS };
+
+static const char *const step_names[] = { "txn.begin", "txn.messages", "txn.offsets",
+                                          "txn.commit" };
 
 /* A message that is too large is a local fact: the others and the offsets go on without it. Results
  * and dead letters are cut before, so this is for a broker that allows less than our topics do. */
@@ -124,6 +130,7 @@ static enum txn_result produce_all(struct publisher *p, const struct publish_bat
         enum txn_result r = TXN_RETRY;
 
         for (int tries = 0; r == TXN_RETRY && tries < SAME_CALL_TRIES; tries++) {
+            checkpoint("txn.produce");
             r = txn_produce(p->txn, &b->messages[i], err);
             if (r == TXN_RETRY && pause_ms(p, RETRY_PAUSE_MS))
                 return TXN_FAILED;
@@ -157,6 +164,7 @@ static enum txn_result patient_step(struct publisher *p, const struct publish_ba
 
     for (int tries = 0; r == TXN_RETRY && tries < SAME_CALL_TRIES; tries++) {
         call_begins(p);
+        checkpoint(step_names[step]);
         r = one_step(p, b, step, err);
         call_ends(p);
         if (r == TXN_RETRY && pause_ms(p, RETRY_PAUSE_MS))
@@ -189,6 +197,7 @@ static enum publish_verdict transact(struct publisher *p, const struct publish_b
         struct err abort_err;
 
         call_begins(p);
+        checkpoint("txn.abort");
         r = txn_abort(p->txn, &abort_err);
         call_ends(p);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/str.h"
@@ -140,6 +141,7 @@ static void read_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, 2048);
     api_url_content(&url, work->reading_from->url, work->guid);
+    checkpoint("http.read");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

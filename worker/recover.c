@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -265,6 +266,7 @@ void recover_again(struct worker *w)
     else
         db_unit_free(unit);
     columns_done(&c);
+    checkpoint("ledger.recover");
     w->recover->asking = good && db_submit(w->db, unit, on_rows, w) == 0;
     if (!w->recover->asking)
         worker_exit(w, 1);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -20,6 +21,7 @@
 
 #define FASTER_EVERY_MS  30000 /* one slot more at a time, well after the halving it follows */
 #define PROBE_TIMEOUT_MS 10000
+#define REGISTER_AGAIN_MS 5000 /* a claimer held the row, or the list does not fit: no builds yet */
 
 static int load_dns(const struct replica_address *address, struct err *err)
 {
@@ -63,10 +65,12 @@ static void on_registered(void *arg, const struct db_reply *reply, const struct 
     struct worker *w = arg;
 
     (void)reply;
-    if (err != NULL)
+    if (err != NULL) {
+        w->register_again_ms = event_now_ms(w->loop) + REGISTER_AGAIN_MS;
         log_error("replica.register", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
-    else
+    } else {
         ask_kick(w);
+    }
 }
 
 void replicas_register(struct worker *w)
@@ -93,6 +97,7 @@ void replicas_register(struct worker *w)
     if (good) {
         db_unit_transaction(unit);
         db_add(unit, SQL_REPLICA_REGISTER, 4, c.params);
+        checkpoint("ledger.register");
         good = db_submit(w->db, unit, on_registered, w) == 0;
     }
     columns_done(&c);
@@ -151,7 +156,6 @@ void replicas_slow_down(struct worker *w, struct target *t, const char *why)
     char once[24];
     const char *params[2] = { t->name, once };
 
-    meters_throttled(w, t, "slow_down", 0);
     if (t->slowed_at_ms != 0 && now - t->slowed_at_ms < AIMD_ONCE_MS)
         return;
     t->slowed_at_ms = now;
@@ -161,6 +165,7 @@ void replicas_slow_down(struct worker *w, struct target *t, const char *why)
     if (unit == NULL)
         return;
     db_add(unit, SQL_REPLICA_SLOWER, 2, params);
+    checkpoint("ledger.slower");
     db_submit(w->facts, unit, on_limit, t);
 }
 
@@ -203,6 +208,7 @@ static void step_up(struct worker *w)
     if (columns_close(&c) && any && db_is_up(w->facts) && (unit = db_unit_new()) != NULL) {
         columns_value(&c, every);
         db_add(unit, SQL_REPLICA_FASTER, c.params_n, c.params);
+        checkpoint("ledger.faster");
         db_submit(w->facts, unit, on_faster, w);
     }
     columns_done(&c);
@@ -255,6 +261,7 @@ static void probe(struct worker *w, struct target *t)
     *p = (struct probe){ w, t };
     buf_init(&url, 1024);
     api_url_settings(&url, t->url);
+    checkpoint("http.probe");
     if (http_start(w->http,
                    &(struct http_request){ .method = "GET",
                                            .url = buf_str(&url),
@@ -269,9 +276,26 @@ static void probe(struct worker *w, struct target *t)
     buf_done(&url);
 }
 
+/* Time below what people set. */
+static void count_throttled(struct worker *w, struct target *t, int64_t now)
+{
+    if (!t->active || t->limit >= t->max_inflight) {
+        t->throttled_ms = 0;
+        return;
+    }
+    if (t->throttled_ms != 0)
+        meters_throttled(w, t, "slow_down", (double)(now - t->throttled_ms) / 1000.0);
+    t->throttled_ms = now;
+}
+
 void replicas_tick(struct worker *w)
 {
     int64_t now = event_now_ms(w->loop);
+
+    if (w->register_again_ms != 0 && now >= w->register_again_ms && db_is_up(w->db)) {
+        w->register_again_ms = 0;
+        replicas_register(w);
+    }
 
     for (size_t i = 0; i < w->targets.n; i++) {
         struct target *t = &w->targets.items[i];
@@ -279,6 +303,7 @@ void replicas_tick(struct worker *w)
         if (t->configured &&
             (breaker_wants_probe(&t->breaker, now) || (!t->known && breaker_closed(&t->breaker))))
             probe(w, t);
+        count_throttled(w, t, now);
     }
     step_up(w);
 }

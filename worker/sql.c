@@ -159,9 +159,10 @@ const char SQL_CLAIM[] =
     "   and c.next_start <= now() and c.campaign_id in (select campaign_id from ins))"
     " select count(*) from ins";
 
-/* $1 attempt ids, $2 tokens: a claim sent again finds what it was granted before. */
+/* $1 attempt ids, $2 tokens: a claim sent again finds what it was granted before, on which replica.
+ */
 const char SQL_GRANTED[] =
-    "select a.attempt_id, a.n from unnest($1::uuid[], $2::bigint[]) w(attempt_id, token)"
+    "select a.attempt_id, a.n, a.replica from unnest($1::uuid[], $2::bigint[]) w(attempt_id, token)"
     " join @attempt a on a.attempt_id = w.attempt_id and a.token = w.token and a.ended_at is null";
 
 /* $1 request ids whose outcome may be a failure */
@@ -316,7 +317,7 @@ const char SQL_REPLICA_REGISTER[] =
     "   returning r.name)"
     " insert into @replica (name, url, max_inflight, limit_now, start_interval_ms)"
     " select w.name, w.url, w.lim, w.lim, w.start_ms from w"
-    " where w.name not in (select name from renamed)"
+    " where w.name not in (select name from renamed) order by w.name"
     " on conflict (name) do update set url = excluded.url, seen_at = now(),"
     " state = case when replica.state = 'removed' then 'active' else replica.state end,"
     " max_inflight = case when replica.set_by is null then excluded.max_inflight"

@@ -94,6 +94,7 @@ static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
 {
     struct admin *a = admin_new(w->props, w->id, REACH_TIMEOUT_MS, err);
     int64_t until = event_now_ms(w->loop) + START_WAIT_MS;
+    const char *servers = w->config->shared.kafka_bootstrap_servers;
     const bool never = false;
     int brokers, rc = -1;
 
@@ -106,6 +107,8 @@ static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
         event_loop_run_until(w->loop, &never, event_now_ms(w->loop) + REACH_TURN_MS);
     }
     admin_free(a);
+    if (rc != 0 && servers != NULL)
+        err_prefix(err, "%.200s", servers);
     return rc;
 }
 

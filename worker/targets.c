@@ -39,6 +39,11 @@ static bool known(const struct target *t)
     return t->configured && t->known;
 }
 
+static bool configured(const struct target *t)
+{
+    return t->configured;
+}
+
 static struct target *next_that(struct targets *t, bool (*fits)(const struct target *t))
 {
     for (size_t i = 0; i < t->n; i++) {
@@ -56,7 +61,7 @@ struct target *targets_any(struct targets *t)
 
     if (target == NULL)
         target = next_that(t, known);
-    return target != NULL || t->n == 0 ? target : &t->items[t->turn++ % t->n];
+    return target != NULL ? target : next_that(t, configured);
 }
 
 bool targets_any_known(const struct targets *t)

@@ -30,6 +30,7 @@ struct target {
     struct list checks_waiting; /* those that wait for room; worker/checks.c */
     int builds;                 /* this worker's builds in flight */
     int64_t slowed_at_ms;       /* last time this worker asked for a lower limit */
+    int64_t throttled_ms;       /* until when the time below max_inflight is counted; 0: not below */
 };
 
 struct targets {
@@ -43,7 +44,8 @@ struct target *targets_find(struct targets *t, const char *name); /* NULL: not k
  * removed from the list): inactive. NULL: REPLICAS_MAX reached. */
 struct target *targets_need(struct targets *t, const char *name, const char *url);
 /* One that can answer a question about shared state (content, jobs, user): usable ones
- * first, then known ones, in turn. Never NULL when there is any target. */
+ * first, then known ones, in turn; the key goes to configured ones only. Never NULL when there is
+ * a configured one. */
 struct target *targets_any(struct targets *t);
 bool targets_any_known(const struct targets *t); /* else nobody can be asked yet */
 /* Slots that look free now. */

@@ -298,7 +298,7 @@ struct sieve {
  * into it; so the same place is looked at again. */
 static void sift(struct waiting *w, struct wait_list *l, struct sieve *s)
 {
-    for (size_t at = l->heap.n; at-- > 0;) {
+    for (size_t at = l->heap.n; s->n < s->max && at-- > 0;) {
         while (s->n < s->max && at < l->heap.n && s->match(l->heap.at[at], s->arg))
             s->out[s->n++] = leave(w, l, at);
     }

@@ -110,6 +110,7 @@ struct work {
     void (*later)(struct worker *w, struct work *work); /* what the timer does */
     struct worker *worker;                              /* for the timer */
     int tries;                /* of the step under way, for its back-off */
+    int refused;              /* claims in a row that the ledger did not grant */
     int64_t lost_since_ms;    /* the look-up began; 0: not looking */
     struct check_run *checks; /* worker/checks.c */
     bool end_sent;            /* ENDING: takes part in the turn that is under way */

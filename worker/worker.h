@@ -91,6 +91,7 @@ struct worker {
     bool member;                      /* assigned, even to nothing, since the last revoke */
     bool policies_in_flight, telling; /* worker/campaigns.c */
     bool key_refused;                 /* being confirmed */
+    int64_t register_again_ms;        /* the replicas' registration failed; 0: it did not */
     int exit_code;
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -294,6 +295,7 @@ static void turn(void *arg)
             good = add_kind(w, unit, (enum settle_kind)kind) && good;
         good = add_results(w, unit) && good;
     }
+    checkpoint("ledger.outcomes");
     w->writes->in_flight = good && db_submit(w->facts, unit, on_reply, w) == 0;
     if (!w->writes->in_flight)
         worker_exit(w, 1);
@@ -341,6 +343,7 @@ static void send_other(struct worker *w, struct db_unit *unit, bool good)
         return;
     }
     db_unit_keep(unit);
+    checkpoint("ledger.fact");
     if (db_submit(w->facts, unit, on_other, w) != 0) {
         worker_exit(w, 1);
         return;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/str.h"
 #include "common/broker/producer.h"
@@ -148,6 +149,7 @@ int outbox_release(struct outbox *o, const struct uuid *campaign_id, outbox_done
     unit = db_unit_new();
     if (unit != NULL) {
         db_add(unit, OUTBOX_SQL_RELEASE, 2, (const char *const[]){ o->id, o->holder });
+        checkpoint("outbox.release");
         if (outbox_submit(o, unit, on_released) == 0)
             return 0;
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/broker/producer.h"
 #include "common/broker/txn.h"
 #include "common/event/event.h"
@@ -74,6 +75,7 @@ static void produce(struct outbox *o, const struct request *r, uint64_t ticket)
     outbox_headers_fill(r, &headers);
     message.headers = headers.headers;
     message.headers_n = headers.n;
+    checkpoint("outbox.produce");
     switch (producer_send(o->producer, &message, ticket, &err)) {
     case PRODUCER_OK: return;
     case PRODUCER_FULL: o->stopped = true; break; /* the rest is for the next turn */

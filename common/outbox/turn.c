@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/str.h"
 #include "common/event/event.h"
@@ -92,6 +93,7 @@ static int submit_sent(struct outbox *o)
         goto out;
     }
     db_add(unit, OUTBOX_SQL_SENT, 3, (const char *const[]){ o->id, o->holder, buf_str(&ids) });
+    checkpoint("outbox.sent");
     rc = outbox_submit(o, unit, on_sent);
 out:
     buf_done(&ids);
@@ -115,6 +117,7 @@ static int submit_end(struct outbox *o)
     db_add(unit, OUTBOX_SQL_ADVANCE, 3, (const char *const[]){ o->id, cursor, buf_str(&last) });
     db_add(unit, OUTBOX_SQL_CLOSE, 1, (const char *const[]){ o->id });
     db_add(unit, OUTBOX_SQL_REPORT, 1, (const char *const[]){ o->id });
+    checkpoint("outbox.end");
     rc = outbox_submit(o, unit, on_end);
 out:
     buf_done(&last);
@@ -154,6 +157,7 @@ static void submit_page(struct outbox *o)
         number(rank, o->next_rank);
         number(n, page_items(o));
         db_add(unit, OUTBOX_SQL_NEXT, 3, (const char *const[]){ o->id, rank, n });
+        checkpoint("outbox.page");
         o->paging = outbox_submit(o, unit, on_page) == 0;
     }
     if (!o->paging) {
@@ -289,6 +293,7 @@ static int submit_lease(struct outbox *o)
         return -1;
     number(lease, LEASE_MS);
     db_add(unit, OUTBOX_SQL_LEASE, 3, (const char *const[]){ o->id, o->holder, lease });
+    checkpoint("outbox.lease");
     return outbox_submit(o, unit, on_leased);
 }
 
@@ -304,6 +309,7 @@ int turn_begin(struct outbox *o, struct err *err)
         db_add(unit, OUTBOX_SQL_OUT, 1, (const char *const[]){ o->id });
         db_add(unit, OUTBOX_SQL_UNPARK, 3, (const char *const[]){ o->id, o->holder, n });
         db_add(unit, OUTBOX_SQL_UNSENT, 3, (const char *const[]){ o->id, o->holder, n });
+        checkpoint("outbox.begin");
         if (outbox_submit(o, unit, on_begun) == 0)
             return 0;
     }
@@ -331,5 +337,6 @@ void turn_renew(struct outbox *o)
         return;
     number(lease, LEASE_MS);
     db_add(unit, OUTBOX_SQL_RENEW, 3, (const char *const[]){ o->id, o->holder, lease });
+    checkpoint("outbox.renew");
     o->renewing = outbox_submit(o, unit, on_renewed) == 0;
 }

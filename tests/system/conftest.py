@@ -165,8 +165,9 @@ def slow_starts(request):
         return
     stack = request.getfixturevalue("stack")
     servers = stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"]
-    pool = Pool(Broker(servers), stack.url(request.getfixturevalue("migrated")), "none.",
-                fresh_logs("slow_starts"))
+    template = request.getfixturevalue("migrated")
+    stack.admin_sql(f"create database slow_starts template {template}")  # they stay connected to it
+    pool = Pool(Broker(servers), stack.url("slow_starts"), "none.", fresh_logs("slow_starts"))
     workers = wanted[0].module.start_unreachable(pool)
     yield workers
     for worker in workers.values():

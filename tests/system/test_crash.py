@@ -75,9 +75,10 @@ def test_a_worker_that_comes_back_under_its_name_adopts_what_it_left(pool, conne
 @pytest.mark.deadline(180)
 def test_a_storm_of_kills(pool, connect_with):
     connect = connect_with(items=120, build_ms=(50, 300))
+    pool.extra_env["REBUILD_LOST_AFTER"] = "2s"  # of a claim whose worker died before the POST
     for _ in range(3):
         pool.worker()
-    campaign = pool.campaign("--warm-up", "0")
+    campaign = pool.campaign("--warm-up", "0", "--backoff", "1s:1s")
     for n in (15, 40, 65, 90):
         connect.await_builds(n)
         pool.busiest()[0].kill()
@@ -160,9 +161,10 @@ def test_a_frozen_worker_that_thaws_builds_and_publishes_nothing_again(pool, con
 
 def test_a_worker_that_freezes_and_thaws_in_full_flight(pool, connect_with):
     connect = connect_with(items=80, build_ms=(100, 300))
+    pool.extra_env["REBUILD_LOST_AFTER"] = "6s"  # of a claim whose worker froze before the POST
     pool.worker()
     pool.worker()
-    campaign = pool.campaign("--warm-up", "0")
+    campaign = pool.campaign("--warm-up", "0", "--backoff", "1s:1s")
     connect.await_builds(15)
     frozen, _ = pool.busiest()
     frozen.freeze()
