@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/connect/api.h"
 #include "common/connect/http.h"
+#include "worker/leave.h"
 #include "worker/targets.h"
 #include "worker/worker.h"
 
@@ -26,7 +27,7 @@ static void on_user(void *arg, const struct http_answer *answer, const struct er
         return; /* the earlier answer was not about the key; what asked goes on by itself */
     log_error("connect.key_refused", LOG_FIELDS(LOG_I("code", v.code)),
               "Connect refuses the API key; no build is started with it: %s", v.msg);
-    worker_exit(w, 6);
+    leave_handoff(w, 6);
 }
 
 void key_refused(struct worker *w, struct target *t)

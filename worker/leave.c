@@ -15,10 +15,9 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define STEP_MS 10 /* looks this often whether the ledger knows everything */
-#define CLOSE_WAIT_MS                                                           \
-    500 /* for the group to be left; then the broker's session time-out does it \
-         */
+/* CLOSE_WAIT_MS: for the group to be left; then the broker's session time-out does it. */
+#define STEP_MS       10 /* looks this often whether the ledger knows everything */
+#define CLOSE_WAIT_MS 500
 
 static bool building(const struct worker *w)
 {
@@ -49,7 +48,7 @@ static void on_closed(void *arg)
     struct worker *w = arg;
 
     w->closed = true;
-    worker_exit(w, 0);
+    worker_exit(w, w->leave_code);
 }
 
 static void close_consumer(struct worker *w)
@@ -66,12 +65,28 @@ static void close_consumer(struct worker *w)
     consumer_close(w->consumer, on_closed, w);
 }
 
+/* Who drains was given time for it; who hands off is expected to be gone within a second. */
+static int64_t step_wait_ms(const struct worker *w)
+{
+    return w->config->drain_mode == DRAIN_FINISH ? REVOKE_WAIT_MS : HANDOFF_WAIT_MS;
+}
+
 static void begin_handoff(struct worker *w)
 {
     w->mode = RUN_HANDOFF;
     w->leaving = LEAVE_LEDGER;
-    w->leave_until_ms = event_now_ms(w->loop) + HANDOFF_WAIT_MS;
+    w->leave_until_ms = event_now_ms(w->loop) + step_wait_ms(w);
     claims_kick(w);
+}
+
+void leave_handoff(struct worker *w, int code)
+{
+    if (w->mode > RUN_NORMAL)
+        return;
+    w->leave_code = code;
+    feeder_stop(w);
+    begin_handoff(w);
+    event_timer_start(w->exit_timer, STEP_MS, STEP_MS);
 }
 
 void leave_step(void *arg)
@@ -88,8 +103,8 @@ void leave_step(void *arg)
         if (!ledger_knows(w) && !late)
             break;
         w->leaving = LEAVE_RESULTS;
-        w->leave_until_ms = event_now_ms(w->loop) + 2 * HANDOFF_WAIT_MS;
-        results_flush(w, HANDOFF_WAIT_MS, close_consumer);
+        w->leave_until_ms = event_now_ms(w->loop) + 2 * step_wait_ms(w);
+        results_flush(w, step_wait_ms(w), close_consumer);
         break;
     case LEAVE_RESULTS:
         if (late) /* a rebalance took the flush's place */
@@ -97,7 +112,7 @@ void leave_step(void *arg)
         break;
     case LEAVE_CLOSING:
         if (late)
-            worker_exit(w, 0);
+            worker_exit(w, w->leave_code);
         break;
     case LEAVE_NOT: break;
     }
@@ -109,19 +124,19 @@ void leave_signal(void *arg, int signum)
 
     if (w->mode > RUN_NORMAL) {
         log_info("worker.stop", LOG_FIELDS(LOG_I("signal", signum)), "leaving now");
-        worker_exit(w, 0);
+        worker_exit(w, w->leave_code);
         return;
     }
     log_info("worker.leaving",
              LOG_FIELDS(LOG_I("signal", signum), LOG_I("builds", works_builds(&w->works))),
              "no new builds start here");
-    feeder_stop(w);
-    if (w->config->drain_mode == DRAIN_FINISH) {
-        w->mode = RUN_DRAIN;
-        w->leaving = LEAVE_DRAIN;
-        w->leave_until_ms = event_now_ms(w->loop) + w->config->drain_timeout_ms;
-    } else {
-        begin_handoff(w);
+    if (w->config->drain_mode == DRAIN_HANDOFF) {
+        leave_handoff(w, 0);
+        return;
     }
+    feeder_stop(w);
+    w->mode = RUN_DRAIN;
+    w->leaving = LEAVE_DRAIN;
+    w->leave_until_ms = event_now_ms(w->loop) + w->config->drain_timeout_ms;
     event_timer_start(w->exit_timer, STEP_MS, STEP_MS);
 }

@@ -6,6 +6,8 @@
 
 struct worker;
 
+/* Hands off and exits with this code; nothing when it is leaving already. */
+void leave_handoff(struct worker *w, int code);
 void leave_signal(void *arg, int signum); /* event_signal_fn; arg: struct worker */
 void leave_step(void *arg);               /* of the timer w->exit_timer */
 

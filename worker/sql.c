@@ -168,7 +168,7 @@ const char SQL_GRANTED[] =
 /* $1 request ids whose outcome may be a failure */
 const char SQL_GUARD_FAILURES[] =
     "with hit as (update @campaign c set state = 'paused',"
-    "   state_reason = 'more failures than --max-failures allows'"
+    "   state_reason = 'as many failures as --max-failures says'"
     "   where c.state = 'open' and (c.max_failures is not null or c.max_failures_percent is not null)"
     "   and c.campaign_id in (select campaign_id from @item where request_id = any($1::uuid[])"
     "     and state in ('build_failed', 'access_failed'))"
@@ -177,7 +177,7 @@ const char SQL_GUARD_FAILURES[] =
     "     c.max_failures_percent / 100.0 * c.selected)"
     "   returning c.campaign_id)"
     " insert into @act (act, target, actor, reason) select 'pause', campaign_id::text,"
-    " 'connect-rebuild', 'more failures than --max-failures allows' from hit";
+    " 'connect-rebuild', 'as many failures as --max-failures says' from hit";
 
 /* $1 attempt ids, $2 tokens as read, $3 new tokens, $4 worker, $5 version -> attempt id */
 const char SQL_ADOPT[] =

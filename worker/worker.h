@@ -86,6 +86,7 @@ struct worker {
     struct event_signal *sigterm, *sigint;
     enum run_mode mode;
     enum leaving leaving;
+    int leave_code;
     int64_t leave_until_ms;
     bool closed;                      /* the group was left in order */
     bool member;                      /* assigned, even to nothing, since the last revoke */

@@ -183,6 +183,12 @@ size_t db_rows(const struct db_reply *reply, size_t statement)
     return reply->tables[statement].n;
 }
 
+/* Each row of the answer stands for one that was changed. */
+size_t db_changed(const struct db_reply *reply, size_t statement)
+{
+    return db_rows(reply, statement);
+}
+
 const char *db_text(const struct db_reply *reply, size_t statement, size_t row, size_t col)
 {
     assert_true(statement < FAKE_STATEMENTS && row < reply->tables[statement].n && col < FAKE_COLS);

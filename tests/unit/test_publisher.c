@@ -23,7 +23,7 @@ enum { /* Kafka's protocol error codes */
 
 static struct mock_cluster *cluster;
 static struct event_loop *loop;
-static struct member member = { .group_id = "workers", .topic = REQUESTS, .manual = true };
+static struct member member;
 static struct publisher *publisher;
 static int answers;
 static enum publish_verdict verdict;
@@ -59,6 +59,7 @@ static int set_up(void **state)
 
     (void)state;
     answers = 0;
+    member = (struct member){ .group_id = "workers", .topic = REQUESTS, .manual = true };
     cluster = mock_cluster_new(1);
     loop = event_loop_new();
     mock_cluster_topic(cluster, RESULTS, 1);
