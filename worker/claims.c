@@ -20,8 +20,8 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define GAVE_VIEW_MS 50  /* a slot was left to another worker: look again whether it took it */
-#define RETRY_MS     200 /* after a turn that failed in the ledger */
+#define GAVE_VIEW_MS     50  /* a slot was left to another worker: look again whether it took it */
+#define RETRY_MS         200 /* after a turn that failed in the ledger */
 #define REFUSED_IN_A_ROW 8
 #define REFUSED_WAIT_MS  1000
 #define PACE_SHARE \
@@ -157,7 +157,8 @@ static void refused(struct worker *w, struct work *work)
 }
 
 /* A claim sent again may have been granted as it was sent first. */
-static void granted_on(struct worker *w, struct work *work, const struct db_reply *reply, size_t row)
+static void granted_on(struct worker *w, struct work *work, const struct db_reply *reply,
+                       size_t row)
 {
     size_t at = w->claims->unit.granted_at;
     struct target *t = targets_find(&w->targets, db_text(reply, at, row, 2));

@@ -14,8 +14,9 @@
 #define ROUND_MS      1000 /* between two looks for campaigns that owe something */
 #define CAMPAIGNS_MAX 64   /* in one round; the rest follows in the next */
 
-/* Campaigns that may owe something (an external one, what it parked): the cursor is not at the end, or something is unsent, or parked
- * and due, or to be ended, or it could be closed; and nobody else holds the lease. */
+/* Campaigns that may owe something (an external one, what it parked): the cursor is not at the end,
+ * or something is unsent, or parked and due, or to be ended, or it could be closed; and nobody else
+ * holds the lease. */
 static const char SQL_OWING[] =
     "select c.campaign_id from @campaign c where c.state in ('open', 'paused', 'cancelling')"
     " and (c.lease_until is null or c.lease_until < now()"

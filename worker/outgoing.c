@@ -207,8 +207,7 @@ struct outgoing *outgoing_dead_letter(struct part *part, const struct kafka_reco
     size_t key_len = record->key_len < DLQ_KEY_MAX_BYTES ? record->key_len : DLQ_KEY_MAX_BYTES;
 
     gather_dead_letter(&g, record, why, worker_id);
-    if (out == NULL || !copy_value(out, record) ||
-        !copy_headers(out, &g, record->key, key_len)) {
+    if (out == NULL || !copy_value(out, record) || !copy_headers(out, &g, record->key, key_len)) {
         outgoing_free(out);
         return NULL;
     }

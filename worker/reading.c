@@ -62,7 +62,7 @@ static const char *skip_reason(const struct api_content *c, enum error_class *re
 static void settle(struct worker *w, struct work *work, enum item_state state, enum error_class cls,
                    const char *message)
 {
-    work_forget_attempt(work);  /* of a claim that was not granted: the ledger does not know it */
+    work_forget_attempt(work); /* of a claim that was not granted: the ledger does not know it */
     work->content_ms = -CONTENT_FRESH_MS; /* asked about again, it is not taken for ready */
     work->outcome = state;
     work->outcome_class = cls;

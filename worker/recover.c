@@ -96,11 +96,11 @@ void recover_assigned(struct worker *w, const struct kafka_offset *parts, size_t
         struct part *part = parts_find(&w->parts, parts[i].topic, parts[i].partition);
 
         if (part == NULL) {
-            log_error("kafka.more_partitions",
-                      LOG_FIELDS(LOG_S("topic", parts[i].topic),
-                                 LOG_I("partition", parts[i].partition)),
-                      "the topic has more partitions than when this worker started; only a new "
-                      "start reads them");
+            log_error(
+                "kafka.more_partitions",
+                LOG_FIELDS(LOG_S("topic", parts[i].topic), LOG_I("partition", parts[i].partition)),
+                "the topic has more partitions than when this worker started; only a new "
+                "start reads them");
             worker_exit(w, 1);
             return;
         }

@@ -15,7 +15,7 @@ void recover_done(struct worker *w);
 void recover_assigned(struct worker *w, const struct kafka_offset *parts, size_t n);
 /* Owned partitions again, after the connection to PostgreSQL came back. */
 void recover_again(struct worker *w);
-void recover_later(struct worker *w); /* the same in some seconds: a statement was refused */
+void recover_later(struct worker *w);   /* the same in some seconds: a statement was refused */
 void recover_revoked(struct worker *w); /* what is under way is obsolete */
 
 #endif

@@ -19,9 +19,11 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-#define FASTER_EVERY_MS  30000 /* one slot more at a time, well after the halving it follows */
-#define PROBE_TIMEOUT_MS 10000
-#define REGISTER_AGAIN_MS 5000 /* a claimer held the row, or the list does not fit: no builds yet */
+/* REGISTER_AGAIN_MS: after a claimer held a row for too long, or the list does not fit the
+ * ledger's; until it is in, no builds start. */
+#define FASTER_EVERY_MS   30000 /* one slot more at a time, well after the halving it follows */
+#define PROBE_TIMEOUT_MS  10000
+#define REGISTER_AGAIN_MS 5000
 
 static int load_dns(const struct replica_address *address, struct err *err)
 {

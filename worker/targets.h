@@ -30,7 +30,7 @@ struct target {
     struct list checks_waiting; /* those that wait for room; worker/checks.c */
     int builds;                 /* this worker's builds in flight */
     int64_t slowed_at_ms;       /* last time this worker asked for a lower limit */
-    int64_t throttled_ms;       /* until when the time below max_inflight is counted; 0: not below */
+    int64_t throttled_ms; /* until when the time below max_inflight is counted; 0: not below */
 };
 
 struct targets {

@@ -186,10 +186,12 @@ class Service:
         pid = self.pid()
         if pid is None:
             return
-        family = [(child, started_at(child)) for child in children_of(pid)]
+        # one that ends between the two looks has no start, and would never be seen to be gone
+        family = [(child, started) for child in children_of(pid)
+                  if (started := started_at(child)) is not None]
         self.signal(signal.SIGKILL)
         for child, started in family:
-            if started is not None and started_at(child) == started:
+            if started_at(child) == started:
                 try:
                     os.kill(child, signal.SIGKILL)
                 except ProcessLookupError:

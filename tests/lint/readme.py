@@ -117,7 +117,8 @@ def verbs_table():
 
 def errors_table():
     program = os.path.join(BUILD, "gen", "print-errors")
-    output([*os.environ.get("CC", "cc").split(), "-D_GNU_SOURCE", "-I.", "-o", program, "-x", "c", "-",
+    compiler = os.environ.get("CC", "cc").split()
+    output([*compiler, "-D_GNU_SOURCE", "-I.", "-o", program, "-x", "c", "-",
             "common/connect/errors.c"], input=ERRORS)
     rows = [line.split("\t") for line in output([program]).splitlines()]
     return table(["class", "about", "tried again", "meaning"],

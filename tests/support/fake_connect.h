@@ -85,7 +85,7 @@ static inline struct http_call *fake_call(const char *url)
 
 /* The engine's part: asks the guard, then answers. */
 static inline void fake_http(struct http_call *call, enum http_failure failure, int status,
-                      const char *body)
+                             const char *body)
 {
     struct http_answer answer = { .failure = failure,
                                   .status = status,

@@ -1,5 +1,5 @@
-/* common/ledger/db*.c as a test plays it: units are kept until the test answers them. Replaces those
- * files at link level: exactly one file of a program includes it. */
+/* common/ledger/db*.c as a test plays it: units are kept until the test answers them. Replaces
+ * those files at link level: exactly one file of a program includes it. */
 #ifndef TESTS_SUPPORT_FAKE_LEDGER_H
 #define TESTS_SUPPORT_FAKE_LEDGER_H
 
@@ -21,7 +21,6 @@
 #define FAKE_PARAMS     24
 #define FAKE_ROWS       8
 #define FAKE_COLS       48
-
 
 struct db {
     bool up, listening;

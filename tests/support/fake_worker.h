@@ -139,7 +139,8 @@ static inline void fake_worker_free(struct worker *w)
 }
 
 /* The partition with this base and map, owned. */
-static inline struct part *fake_own(struct worker *w, int32_t partition, int64_t base, const char *map)
+static inline struct part *fake_own(struct worker *w, int32_t partition, int64_t base,
+                                    const char *map)
 {
     struct part *part = parts_at(&w->parts, 0, partition);
     struct err err;
@@ -181,15 +182,15 @@ static inline struct work *fake_work(struct worker *w, char digit)
 }
 
 /* Runs the loop until the condition holds. */
-#define FAKE_WAIT(w, condition)                                                     \
-    do {                                                                            \
-        int64_t fake_until_ = event_now_ms((w)->loop) + FAKE_WAIT_MS;               \
-        bool fake_never_ = false;                                                   \
-                                                                                    \
-        while (!(condition) && event_now_ms((w)->loop) < fake_until_)               \
+#define FAKE_WAIT(w, condition)                                                         \
+    do {                                                                                \
+        int64_t fake_until_ = event_now_ms((w)->loop) + FAKE_WAIT_MS;                   \
+        bool fake_never_ = false;                                                       \
+                                                                                        \
+        while (!(condition) && event_now_ms((w)->loop) < fake_until_)                   \
             event_loop_run_until((w)->loop, &fake_never_, event_now_ms((w)->loop) + 1); \
-        if (!(condition))                                                           \
-            fail_msg("waited in vain for: %s", #condition);                         \
+        if (!(condition))                                                               \
+            fail_msg("waited in vain for: %s", #condition);                             \
     } while (0)
 
 /* The next unit with this statement. */

@@ -1,8 +1,7 @@
 """A crash at every checkpoint (common/base/checkpoint.h), a new process, and the end is that of a
 run that nobody disturbed: the same outcomes, one result each, as many builds.
 
-`make crash` (CRASH_ALL=1) runs it; `make check` does not yet. The cases
-run several at a time, because nearly all of one is waiting for the broker to drop a dead member."""
+`make check` runs the first passing of each, `make crash` (CRASH_ALL=1) all. The cases run several at a time, because nearly all of one is waiting for the broker to drop a dead member."""
 
 import collections
 import concurrent.futures
@@ -46,6 +45,8 @@ class Case:
         self.pool.connect = SimulatedConnect(os.path.join(logs, "simulator"), items=ITEMS,
                                              build_ms=(30, 60))
         self.pool.connect.limit(3)
+        # a POST that never was is known to be none within seconds, not a minute
+        self.pool.extra_env["REBUILD_LOST_AFTER"] = "3s"
         guids = sorted(row["guid"] for row in self.pool.load_content())
         self.pool.connect.item(guids[0], fail="package")
         self.pool.connect.item(guids[1], fail="cache_race", fail_attempts=1)
@@ -130,13 +131,22 @@ def crash_enqueue(case, point):
     return campaign
 
 
+def same(found, expected):
+    """A build that failed for good may be built once more: its log died with the task id, and without
+    it nobody can tell that the failure will stay. Nothing else may differ."""
+    return found.keys() == expected.keys() and all(
+        (outcome, builds) == expected[guid]
+        or outcome == expected[guid][0] == "build_failed" and builds == expected[guid][1] + 1
+        for guid, (outcome, builds) in found.items())
+
+
 def run_points(make_case, what, passed, expected):
     """Runs every point; all failures are told, not the first alone."""
     def one(point):
         case = make_case(point.replace(":", "-"))
         try:
             found = case.end_state(what(case, point))
-            return None if found == expected else f"{point}: {found}, not {expected}"
+            return None if same(found, expected) else f"{point}: {found}, not {expected}"
         except Exception as error:  # pylint: disable=broad-exception-caught
             return f"{point}: {error!r}"
         finally:
@@ -147,7 +157,6 @@ def run_points(make_case, what, passed, expected):
     assert not failures, f"{len(failures)} of {len(chosen)}:\n" + "\n".join(failures)
 
 
-@pytest.mark.skipif(not ALL, reason="make crash runs it")
 @pytest.mark.deadline(3600)
 @pytest.mark.parametrize("what", [crash_worker, freeze_worker, crash_enqueue])
 def test_the_end_is_the_same_whatever_checkpoint_it_died_at(stack, migrated, pool_logs, what):

@@ -61,8 +61,9 @@ static void sent(const char *want)
 
 static void committed(int64_t offset, const char *metadata, bool failed)
 {
-    const struct kafka_offset o = { .topic = "requests", .offset = offset, .metadata = metadata,
-                                    .failed = failed };
+    const struct kafka_offset o = {
+        .topic = "requests", .offset = offset, .metadata = metadata, .failed = failed
+    };
     consumer_committed_fn *fn = fake_kafka.committed;
 
     assert_non_null(fn);

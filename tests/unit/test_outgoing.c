@@ -134,7 +134,8 @@ static struct outgoing *dead_letter(const struct kafka_record *record)
 static void a_dead_letter_is_the_record_untouched(void **state)
 {
     static const char bytes[] = "\xff{not\0json";
-    const struct kafka_header headers[] = { { "ce_type", "x", 1 }, { "empty", "", 0 },
+    const struct kafka_header headers[] = { { "ce_type", "x", 1 },
+                                            { "empty", "", 0 },
                                             { "null", NULL, 0 } };
     struct kafka_record record = broken(bytes, sizeof(bytes) - 1);
     struct outgoing *out;

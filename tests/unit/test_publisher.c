@@ -28,12 +28,9 @@ static struct publisher *publisher;
 static int answers;
 static enum publish_verdict verdict;
 
-static const struct txn_message message = { .topic = RESULTS,
-                                            .partition = -1,
-                                            .key = "k",
-                                            .key_len = 1,
-                                            .value = "v",
-                                            .value_len = 1 };
+static const struct txn_message message = {
+    .topic = RESULTS, .partition = -1, .key = "k", .key_len = 1, .value = "v", .value_len = 1
+};
 static const struct kafka_offset offset = { .topic = REQUESTS, .offset = 3, .metadata = "r1:x" };
 
 static void on_done(void *arg, enum publish_verdict v, const struct err *err)
@@ -124,11 +121,11 @@ static void after_every_error_it_is_unknown_and_the_next_batch_works(void **stat
         enum mock_api api;
         int code;
     } rows[] = {
-        { MOCK_TXN_OFFSET_COMMIT, ILLEGAL_GENERATION },     /* to be aborted */
-        { MOCK_END_TXN, INVALID_TXN_STATE },                /* fatal */
-        { MOCK_ADD_PARTITIONS, INVALID_PRODUCER_EPOCH },    /* fatal */
-        { MOCK_PRODUCE, OUT_OF_ORDER_SEQUENCE_NUMBER },     /* fatal */
-        { MOCK_END_TXN, INVALID_PRODUCER_EPOCH },           /* fatal */
+        { MOCK_TXN_OFFSET_COMMIT, ILLEGAL_GENERATION },  /* to be aborted */
+        { MOCK_END_TXN, INVALID_TXN_STATE },             /* fatal */
+        { MOCK_ADD_PARTITIONS, INVALID_PRODUCER_EPOCH }, /* fatal */
+        { MOCK_PRODUCE, OUT_OF_ORDER_SEQUENCE_NUMBER },  /* fatal */
+        { MOCK_END_TXN, INVALID_PRODUCER_EPOCH },        /* fatal */
     };
 
     (void)state;
@@ -144,10 +141,9 @@ static void after_every_error_it_is_unknown_and_the_next_batch_works(void **stat
 
 static void without_a_member_nothing_goes_out(void **state)
 {
-    const struct publish_batch batch = { .messages = &message,
-                                         .messages_n = 1,
-                                         .offsets = &offset,
-                                         .offsets_n = 1 };
+    const struct publish_batch batch = {
+        .messages = &message, .messages_n = 1, .offsets = &offset, .offsets_n = 1
+    };
 
     (void)state;
     publisher_send(publisher, &batch);

@@ -150,8 +150,8 @@ static void open_builds_are_from_the_post_to_the_end(void **state)
 
     (void)state;
     for (enum work_state s = 0; s < WORK_STATES; s++) {
-        bool build = s == WORK_POSTING || s == WORK_POLLING || s == WORK_LOOKING ||
-                     s == WORK_ENDING;
+        bool build =
+            s == WORK_POSTING || s == WORK_POLLING || s == WORK_LOOKING || s == WORK_ENDING;
 
         put_into(work, s);
         assert_int_equal(works_builds(&works), build);
@@ -188,8 +188,9 @@ static void add_text(struct tail *t, const char *text)
 
 static void the_last_lines_are_kept_in_order(void **state)
 {
-    static const size_t counts[] = { 0, 1, LOG_TAIL_LINES - 1, LOG_TAIL_LINES, LOG_TAIL_LINES + 1,
-                                     3 * LOG_TAIL_LINES + 7 };
+    static const size_t counts[] = {
+        0, 1, LOG_TAIL_LINES - 1, LOG_TAIL_LINES, LOG_TAIL_LINES + 1, 3 * LOG_TAIL_LINES + 7
+    };
 
     (void)state;
     for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
