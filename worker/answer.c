@@ -58,7 +58,7 @@ void answer_replicas(struct worker *w, const struct db_reply *reply, size_t stat
         t->start_limited = db_bool(reply, statement, row, 4);
         t->start_at_ms = now + db_int(reply, statement, row, 5);
         t->active = t->configured && db_bool(reply, statement, row, 6);
-        t->open = (int)db_int(reply, statement, row, 7);
+        target_counted(t, (int)db_int(reply, statement, row, 7));
         meters_replica(w, t);
     }
 }

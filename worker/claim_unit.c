@@ -45,7 +45,7 @@ static void view(struct worker *w, struct admit_replica *out)
         const struct target *t = &w->targets.items[i];
 
         out[i] = (struct admit_replica){ .limit = t->limit,
-                                         .open = t->open,
+                                         .open = target_taken(t, now),
                                          .usable = target_usable(t),
                                          .start_limited = t->start_limited,
                                          .start_wait_ms =
@@ -206,6 +206,14 @@ static void add_end(struct columns *c, const struct work *work)
     columns_int(c, 14, work->req->offset);
 }
 
+/* A slot given away costs the last proposal, so the slot is where that one was to run. */
+static struct target *given(struct worker *w, const struct claim_unit *u)
+{
+    const struct uuid *id = u->claims_n > 0 ? &u->claims[u->claims_n - 1] : &u->ends[0];
+
+    return works_find(&w->works, id)->attempt.target;
+}
+
 /* Best request of this worker that could use a freed slot: what SQL_GIVE compares wants with. */
 static void best_of_mine(struct worker *w, const struct claim_unit *u, int *lane, int64_t *rank)
 {
@@ -229,7 +237,6 @@ static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *uni
     char lane_text[16], rank_text[24], n_text[24], payload[80];
     const char *give[5] = { w->id, lane_text, rank_text, n_text, payload };
     const char *results[1];
-    const struct work *first = works_find(&w->works, &u->ends[0]);
     int lane;
     int64_t rank;
     bool good, final = false;
@@ -261,7 +268,8 @@ static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *uni
     snprintf(lane_text, sizeof(lane_text), "%d", lane);
     snprintf(rank_text, sizeof(rank_text), "%lld", (long long)rank);
     snprintf(n_text, sizeof(n_text), "%zu", u->ends_n);
-    snprintf(payload, sizeof(payload), "slot %s", first->attempt.target->name);
+    u->give = given(w, u);
+    snprintf(payload, sizeof(payload), "slot %s", u->give->name);
     u->give_at = db_add(unit, SQL_GIVE, 5, give);
     columns_done(&c);
     buf_done(&ids);

@@ -22,6 +22,7 @@ struct claim_unit {
     size_t ends_n;
     struct uuid claims[CLAIM_BATCH]; /* request ids of works in CLAIMING, best first */
     size_t claims_n;
+    struct target *give; /* where the slot is that another worker may be given */
     /* indexes of the statements in the reply, or CLAIM_UNIT_NO_STATEMENT */
     size_t end_at, give_at, granted_at, results_at, replicas_at;
 };

@@ -119,6 +119,21 @@ static ptrdiff_t row_of(const struct db_reply *reply, size_t statement, const st
     return -1;
 }
 
+/* Slots that were left to others are theirs for a moment: these claims must not be quicker. */
+static void leave_slots(struct worker *w, int64_t n)
+{
+    const struct claim_unit *u = &w->claims->unit;
+    int64_t now = event_now_ms(w->loop);
+
+    for (size_t i = 0; i < (size_t)n && i < u->ends_n; i++) {
+        const struct work *work =
+            i < u->claims_n ? find(w, &u->claims[u->claims_n - 1 - i], WORK_CLAIMING) : NULL;
+
+        target_leave_slot(work != NULL ? work->attempt.target : u->give, now, now + GAVE_VIEW_MS);
+    }
+    ask_view_in(w, GAVE_VIEW_MS);
+}
+
 static void take_ends(struct worker *w, const struct db_reply *reply)
 {
     struct claim_unit *u = &w->claims->unit;
@@ -141,7 +156,7 @@ static void take_ends(struct worker *w, const struct db_reply *reply)
     if (u->results_at != CLAIM_UNIT_NO_STATEMENT)
         results_take_rows(w, reply, u->results_at);
     if (u->give_at != CLAIM_UNIT_NO_STATEMENT && db_int(reply, u->give_at, 0, 1) > 0)
-        ask_view_in(w, GAVE_VIEW_MS);
+        leave_slots(w, db_int(reply, u->give_at, 0, 1));
     w->claims->ends_max = CLAIM_UNIT_ENDS;
 }
 

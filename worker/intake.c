@@ -166,7 +166,7 @@ static int decode(const struct kafka_record *record, struct request *ret, struct
 static void take_record(struct worker *w, struct part *part, const struct kafka_record *record,
                         bool beyond)
 {
-    struct request request;
+    struct request request = { .rank = 0 };
     struct req *req;
     struct err err;
 

@@ -123,10 +123,12 @@ static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool 
 {
     char text[UUID_TEXT_BYTES];
 
-    if (!has_outcome)
+    if (!has_outcome) {
         log_error("ledger.lost_outcome", LOG_FIELDS(LOG_S("request_id", uuid_format(id, text))),
                   "the result of this request is out, but the ledger has no outcome for it; it is "
                   "marked and not built again, its outcome is in the result topic");
+        writes_close_lost(w, id);
+    }
     m->ids[m->n++] = *id;
     if (m->n == MARKS_MAX) {
         writes_mark(w, m->ids, m->n);

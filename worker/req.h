@@ -3,7 +3,6 @@
 #ifndef WORKER_REQ_H
 #define WORKER_REQ_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/uuid.h"
@@ -24,7 +23,6 @@ struct req {
     struct wait_list *list; /* NULL: in no waiting list */
     uint32_t heap_at;       /* place in that list's heap */
     uint8_t lane;           /* 1: fast lane */
-    bool sweep;             /* its campaign is not open: goes to the claim outside the slot list */
 };
 
 #endif

@@ -247,6 +247,12 @@ const char SQL_ATTEMPT_ROW[] =
 /* $1 request ids: their results are out */
 const char SQL_MARK[] = "update @item set published_at = now() where request_id = any($1::uuid[])"
                         " and published_at is null";
+/* $1 request ids whose result is out while the ledger lost the outcome: their open attempts hold no
+ * slot any more */
+const char SQL_CLOSE_LOST[] =
+    "update @attempt set ended_at = now(), charged = false,"
+    " error_message = 'the result is out; the ledger had lost the outcome'"
+    " where request_id = any($1::uuid[]) and ended_at is null";
 /* $1 request ids just marked: closes their campaigns when nothing is left */
 const char SQL_COMPLETE[] =
     "update @campaign c set ended_at = now(),"

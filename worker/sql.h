@@ -74,6 +74,7 @@ extern const char SQL_JUDGED[];
 extern const char SQL_ATTEMPT_ROW[];
 extern const char SQL_MARK[];
 extern const char SQL_COMPLETE[];
+extern const char SQL_CLOSE_LOST[];
 
 /* Everything a result says, by request id. */
 extern const char SQL_RESULTS[];

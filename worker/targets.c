@@ -72,9 +72,30 @@ bool targets_any_known(const struct targets *t)
     return false;
 }
 
+void target_counted(struct target *t, int open)
+{
+    if (open > t->left_open)
+        t->left = 0;
+    t->open = open;
+}
+
+void target_leave_slot(struct target *t, int64_t now_ms, int64_t until_ms)
+{
+    if (now_ms >= t->left_until_ms)
+        t->left = 0;
+    t->left++;
+    t->left_open = t->open;
+    t->left_until_ms = until_ms;
+}
+
+int target_taken(const struct target *t, int64_t now_ms)
+{
+    return t->open + (now_ms < t->left_until_ms ? t->left : 0);
+}
+
 static int free_slots(const struct target *t, int64_t now_ms)
 {
-    int free = t->limit - t->open;
+    int free = t->limit - target_taken(t, now_ms);
 
     if (!target_usable(t) || free <= 0)
         return 0;

@@ -16,14 +16,17 @@ struct target {
     char name[64];
     char url[512];
     struct breaker breaker;
-    bool configured;  /* in our configuration */
-    bool active;      /* configured, and the row of the ledger says active */
-    bool known;       /* it has answered as Connect does, since this process started */
-    bool complained;  /* that it does not was said once */
-    bool probing;     /* a probe is under way */
-    int limit;        /* limit_now of the ledger */
-    int max_inflight; /* set by people */
-    int open;         /* open attempts of all workers */
+    bool configured;       /* in our configuration */
+    bool active;           /* configured, and the row of the ledger says active */
+    bool known;            /* it has answered as Connect does, since this process started */
+    bool complained;       /* that it does not was said once */
+    bool probing;          /* a probe is under way */
+    int limit;             /* limit_now of the ledger */
+    int max_inflight;      /* set by people */
+    int open;              /* open attempts of all workers */
+    int left;              /* free slots left to other workers, which have not taken them yet */
+    int left_open;         /* what open was then: when it grows, they have */
+    int64_t left_until_ms; /* or do not want them any more */
     bool start_limited;
     int64_t start_at_ms;        /* loop clock: next allowed start */
     int checks;                 /* access validations in flight */
@@ -48,6 +51,11 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
  * a configured one. */
 struct target *targets_any(struct targets *t);
 bool targets_any_known(const struct targets *t); /* else nobody can be asked yet */
+/* The ledger counts so many open attempts. */
+void target_counted(struct target *t, int open);
+/* One free slot is another worker's until then. */
+void target_leave_slot(struct target *t, int64_t now_ms, int64_t until_ms);
+int target_taken(const struct target *t, int64_t now_ms); /* slots: open ones and left ones */
 /* Slots that look free now. */
 int targets_free(const struct targets *t, int64_t now_ms);
 int targets_slots(const struct targets *t); /* sum of the limits of active targets */

@@ -412,6 +412,21 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
     columns_done(&c);
 }
 
+void writes_close_lost(struct worker *w, const struct uuid *request_id)
+{
+    struct db_unit *unit = db_unit_new();
+    struct columns c;
+    bool good;
+
+    columns_open(&c, 1);
+    columns_uuid(&c, 0, request_id);
+    good = columns_close(&c);
+    if (unit != NULL)
+        db_add(unit, SQL_CLOSE_LOST, 1, c.params);
+    columns_done(&c);
+    send_other(w, unit, good);
+}
+
 bool writes_idle(const struct worker *w)
 {
     return !w->writes->in_flight && w->writes->others == 0 && w->works.lists[WORK_SETTLING].n == 0;

@@ -26,6 +26,9 @@ void writes_task(struct worker *w, const struct work *work);
 void writes_judged(struct worker *w, const struct work *work);
 /* These results are out. */
 void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n);
+/* The result of this request is out while the ledger lost its outcome: an attempt that is still
+ * open there holds a slot and the content for nothing. */
+void writes_close_lost(struct worker *w, const struct uuid *request_id);
 bool writes_idle(const struct worker *w); /* nothing waits or is under way */
 
 #endif

@@ -26,7 +26,7 @@ MOST_METADATA = 3900  # characters of commit metadata; the broker takes 4,096
 SERVER_S = 120       # a server that was killed is up again
 CALM_S = 180         # from the end of the storm to the last result
 # A worker may be killed, may leave, or may give up a publisher that hangs (75).
-FAIR_EXITS = (-9, 0, 75)
+FAIR_EXITS = (-15, -9, 0, 75)
 WEATHER = {"http_502_share": 0.01, "reset_before_share": 0.005, "reset_after_share": 0.005}
 
 

@@ -1,7 +1,8 @@
 """A crash at every checkpoint (common/base/checkpoint.h), a new process, and the end is that of a
 run that nobody disturbed: the same outcomes, one result each, as many builds.
 
-`make check` runs the first passing of each, `make crash` (CRASH_ALL=1) all. The cases run several at a time, because nearly all of one is waiting for the broker to drop a dead member."""
+`make crash` runs it, with CRASH_ALL=1 at all passings, else at the first of each. The cases run
+several at a time, because nearly all of one is waiting for the broker to drop a dead member."""
 
 import collections
 import concurrent.futures
@@ -132,8 +133,8 @@ def crash_enqueue(case, point):
 
 
 def same(found, expected):
-    """A build that failed for good may be built once more: its log died with the task id, and without
-    it nobody can tell that the failure will stay. Nothing else may differ."""
+    """A build that failed for good may be built once more: its log died with the task id, and
+    without it nobody can tell that the failure will stay. Nothing else may differ."""
     return found.keys() == expected.keys() and all(
         (outcome, builds) == expected[guid]
         or outcome == expected[guid][0] == "build_failed" and builds == expected[guid][1] + 1

@@ -111,7 +111,8 @@ def test_a_request_of_another_producer_names_campaign_lane_and_paths(pool, conne
     guid = pool.load_content()[0]["guid"]
     campaign = str(uuid.uuid4())
     pool.worker()
-    record, request_id = foreign(guid.upper(), campaign={"id": campaign}, access_paths=["/reports/"])
+    record, request_id = foreign(guid.upper(), campaign={"id": campaign},
+                                 access_paths=["/reports/"])
     pool.broker.produce(pool.topic("requests.high"), [record])
     data = await_result(pool, request_id).value["data"]
     assert (data["outcome"], data["campaign"]["id"]) == ("succeeded", campaign)

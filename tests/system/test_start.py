@@ -87,13 +87,15 @@ def test_without_a_ledger(bare_pool, simulator):
 
 
 def test_with_a_newer_ledger(served):
-    served.sql("insert into schema_version (version, name, compatible_from) values (999, 'future', 999)")
+    served.sql("insert into schema_version (version, name, compatible_from)"
+               " values (999, 'future', 999)")
     code, sentence = refuse(served)
     assert code == 2 and "999" in sentence and "newer" in sentence
 
 
 def test_a_newer_ledger_that_suits_this_worker(served):
-    served.sql("insert into schema_version (version, name, compatible_from) values (999, 'future', 1)")
+    served.sql("insert into schema_version (version, name, compatible_from)"
+               " values (999, 'future', 1)")
     served.worker()
 
 

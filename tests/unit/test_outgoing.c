@@ -239,7 +239,7 @@ static void a_long_reason_is_cut_and_clean(void **state)
     out = outgoing_dead_letter(&part, &record, &long_why, "dlq", "w1");
     assert_non_null(out);
     assert_true(header(out, "rebuild.errors.message")->len <= 1024);
-    assert_null(memchr(header(out, "rebuild.errors.message")->value, '\xff', 10));
+    assert_null(memchr(header(out, "rebuild.errors.message")->value, 0xff, 10));
     outgoing_free(out);
 }
 

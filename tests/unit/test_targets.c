@@ -90,6 +90,33 @@ static void replicas_are_added_up(void **state)
     assert_int_equal(targets_slots(&targets), 3);
 }
 
+static void a_slot_left_to_another_worker_is_not_free_until_taken_or_late(void **state)
+{
+    struct target *t = usable("a", 4, 3);
+
+    (void)state;
+    target_leave_slot(t, NOW, NOW + 50);
+    assert_int_equal(targets_free(&targets, NOW), 0);
+    target_counted(t, 3); /* nobody took it yet */
+    assert_int_equal(targets_free(&targets, NOW + 49), 0);
+    assert_int_equal(targets_free(&targets, NOW + 50), 1);
+    target_counted(t, 4); /* it was taken: what ends from now on is free at once */
+    target_counted(t, 3);
+    assert_int_equal(targets_free(&targets, NOW + 1), 1);
+}
+
+static void slots_left_add_up_while_they_are_left(void **state)
+{
+    struct target *t = usable("a", 4, 1);
+
+    (void)state;
+    target_leave_slot(t, NOW, NOW + 50);
+    target_leave_slot(t, NOW + 10, NOW + 60);
+    assert_int_equal(target_taken(t, NOW + 59), 3);
+    target_leave_slot(t, NOW + 60, NOW + 110);
+    assert_int_equal(target_taken(t, NOW + 60), 2);
+}
+
 static void one_is_found_by_name_or_added_inactive(void **state)
 {
     struct target *a = usable("a", 4, 0), *gone;
@@ -177,6 +204,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(free_slots_are_limit_minus_open_of_what_is_usable),
         T(replicas_are_added_up),
+        T(a_slot_left_to_another_worker_is_not_free_until_taken_or_late),
+        T(slots_left_add_up_while_they_are_left),
         T(one_is_found_by_name_or_added_inactive),
         T(no_more_than_the_bound_are_added),
         T(any_goes_round_the_usable_ones),
