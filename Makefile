@@ -19,11 +19,15 @@ CHECKPOINTS ?=
 FUZZ_SECONDS ?= 60
 COV_FLOOR    ?= 80
 
-# All cores unless the caller said otherwise; one target's output stays in one piece.
+# All cores unless the caller said otherwise.
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --jobs=$(shell nproc 2>/dev/null || echo 2)
 endif
-MAKEFLAGS += --output-sync=target --no-builtin-rules --no-print-directory
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+# One target's output stays in one piece, so it is shown when the target is made; but what takes
+# minutes shows what it does.
+LIVE := bench check crash demo fuzz-run storm test-fuzz test-system test-unit
+MAKEFLAGS += --output-sync=$(if $(filter $(LIVE),$(MAKECMDGOALS)),none,target)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -199,10 +203,10 @@ $(B)/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libworker.a $(B)/li
 	$(link) $(LIBFUZZER) $(PQ_LIBS) $(OTHER_LIBS)
 
 test-unit: $(UNIT_TESTS) ## run the unit tests
-	tests/run-checks unit $(UNIT_TESTS)
+	@tests/run-checks unit $(UNIT_TESTS)
 
 test-fuzz: $(FUZZERS) ## replay the kept fuzz corpora
-	tests/run-checks corpora $(FUZZERS)
+	@tests/run-checks corpora $(FUZZERS)
 
 san: ## unit tests and fuzz corpora under ASan and UBSan
 	$(MAKE) B=build/san SANITIZE=address,undefined test-unit test-fuzz
@@ -216,7 +220,7 @@ fuzz: ## fuzz each target with libFuzzer for FUZZ_SECONDS
 	$(MAKE) B=build/fuzz CC=$$(command -v clang-14 || command -v clang) \
 		SANITIZE=fuzzer-no-link,address LIBFUZZER=-fsanitize=fuzzer fuzz-run
 fuzz-run: $(FUZZERS)
-	tests/run-checks fuzz $(FUZZ_SECONDS) $(FUZZERS)
+	@tests/run-checks fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
 cov: build/venv/ok ## line coverage of the unit tests; fails under COV_FLOOR
 	@find build/cov -name '*.gcda' -delete 2>/dev/null || true

@@ -35,17 +35,23 @@ def write_private(path, text):
     os.replace(path + ".new", path)
 
 
+given_ports = set()
+
+
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on. Below the ports that the kernel hands out to
-    clients, because a service that is down must find its port free when it comes back."""
+    """A port of 127.0.0.1 that nobody listens on, another one each time: who got it first may not
+    listen yet. Below the ports that the kernel hands out to clients, because a service that is
+    down must find its port free when it comes back."""
     for _ in range(200):
         port = random.randint(15000, 30000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
     raise ServiceError("no free port between 15000 and 30000")
 
 

@@ -64,7 +64,7 @@ def test_a_worker_that_waits_for_its_servers_leaves_when_it_is_told(pool, simula
                         ("REBUILD_DATABASE_URL", f"postgresql://u:p@{NOWHERE}/d")):
         worker = pool.worker(ready=False, **{name: value})
         assert worker.get("/livez")[0] == 200 and worker.get("/readyz")[0] == 503
-        worker.term(deadline_s=5)
+        assert worker.term(deadline_s=5) == 0
 
 
 @pytest.fixture
