@@ -37,8 +37,8 @@ static void raise_file_limit(void)
     }
 }
 
-/* Until the loop takes the signals: nothing was begun, nothing is handed over. The default action is
- * not enough, because it spares process 1, which the worker of a container is. */
+/* Until the loop takes the signals: nothing was begun, nothing is handed over. The default action
+ * is not enough, because it spares process 1, which the worker of a container is. */
 static void leave_early(int signum)
 {
     (void)signum;
