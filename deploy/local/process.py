@@ -1,5 +1,6 @@
 """Processes that outlive the command that starts them: state, a log, a free port, a deadline."""
 
+import collections
 import json
 import os
 import random
@@ -35,24 +36,30 @@ def write_private(path, text):
     os.replace(path + ".new", path)
 
 
-given_ports = set()
+PORTS = range(15000, 30000)
+# UDP sockets on the ports given last: nobody serves UDP there, so they are marks that every process
+# sees, and the kernel takes them away with whoever set them. A service listens long before its mark
+# is pushed out.
+marks = collections.deque(maxlen=200)
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on, another one each time: who got it first may not
-    listen yet. Below the ports that the kernel hands out to clients, because a service that is
-    down must find its port free when it comes back."""
+    """A port of 127.0.0.1 that nobody listens on, another one each time and in each process: who
+    got it first may not listen yet. Below the ports that the kernel hands out to clients, because a
+    service that is down must find its port free when it comes back."""
     for _ in range(200):
-        port = random.randint(15000, 30000)
-        with socket.socket() as probe:
-            try:
+        port = random.choice(PORTS)
+        mark = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in given_ports:
-            given_ports.add(port)
-            return port
-    raise ServiceError("no free port between 15000 and 30000")
+        except OSError:
+            mark.close()
+            continue
+        marks.append(mark)
+        return port
+    raise ServiceError(f"no free port between {PORTS[0]} and {PORTS[-1]}")
 
 
 def started_at(pid):

@@ -1,4 +1,5 @@
 """Fixtures of the system tests: one PostgreSQL and one Kafka for all, everything else per test.
+Under pytest-xdist each of its processes has servers of its own.
 
     stack       the servers; stack.kafka.kill(), stack.postgres.start([]) and so on
     simulator   simulator(items=50, build_ms=(20, 50)) starts a Connect of this test's own
@@ -31,13 +32,21 @@ DEADLINE_S = 120
 # Minutes each: `make storm` and `make crash` run them, `make check` does not.
 collect_ignore = [] if os.environ.get("LONG_TESTS") else ["test_crash_matrix.py", "test_storm.py"]
 TAIL_LINES = 40
+FIGURE = "figure"
 
 
 def say(config, sentence):
-    """Progress, past pytest's capture."""
+    """Progress, past pytest's capture; a process of pytest-xdist has no terminal to say it on."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if not reporter:
+        return
     with config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
         reporter.write_line(sentence)
+
+
+def own(name):
+    """A name that the other processes of pytest-xdist do not use."""
+    return name + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "-")
 
 
 class Stack:
@@ -77,7 +86,7 @@ def stack(request):
         yield servers
     finally:
         servers.close()
-        keep = os.path.join(os.path.dirname(fresh_logs("servers")), "servers")
+        keep = os.path.join(os.path.dirname(fresh_logs(own("servers"))), own("servers"))
         for service in (servers.postgres, servers.kafka):
             if os.path.exists(service.log):
                 shutil.copy(service.log, keep)
@@ -88,7 +97,7 @@ def stack(request):
 def migrated(stack):
     """The name of a database that was migrated once; a copy of it takes milliseconds."""
     stack.admin_sql("create database migrated")
-    logs = fresh_logs("migrated")
+    logs = fresh_logs(own("migrated"))
     Pool(Broker(stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"]), stack.url("migrated"),
          "none.", logs).producer("migrate")
     return "migrated"
@@ -170,7 +179,7 @@ def slow_starts(request):
     servers = stack.kafka.env()["REBUILD_KAFKA_BOOTSTRAP_SERVERS"]
     template = request.getfixturevalue("migrated")
     stack.admin_sql(f"create database slow_starts template {template}")  # they stay connected to it
-    pool = Pool(Broker(servers), stack.url("slow_starts"), "none.", fresh_logs("slow_starts"))
+    pool = Pool(Broker(servers), stack.url("slow_starts"), "none.", fresh_logs(own("slow_starts")))
     workers = wanted[0].module.start_unreachable(pool)
     yield workers
     for worker in workers.values():
@@ -182,7 +191,36 @@ def print_out(request):
     """A figure that a person may want to see, and no test asserts."""
     def print_it(sentence):
         say(request.config, f"{request.node.name}: {sentence}")
+        request.node.user_properties.append((FIGURE, sentence))
     return print_it
+
+
+class FiguresOfProcesses:
+    """Under pytest-xdist the figures come with the reports, and are said by who has the terminal.
+    """
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "teardown" and hasattr(report, "node"):
+            for name, sentence in report.user_properties:
+                if name == FIGURE:
+                    say(self.config, f"{report.nodeid.partition('::')[2]}: {sentence}")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(FiguresOfProcesses(config))
+
+
+def deadline_of(item):
+    marker = item.get_closest_marker("deadline")
+    return marker.args[0] if marker else DEADLINE_S
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest comes first, so that no process works alone at the end."""
+    items.sort(key=deadline_of, reverse=True)
 
 
 # ---- deadlines, and logs of what failed --------------------------------------------------------
@@ -191,8 +229,7 @@ def print_out(request):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """A test that hangs fails, with its logs, and the next one runs."""
-    marker = item.get_closest_marker("deadline")
-    seconds = marker.args[0] if marker else DEADLINE_S
+    seconds = deadline_of(item)
 
     def too_long(_signal, _frame):
         raise TimeoutError(f"the test took more than {seconds} s")
