@@ -26,9 +26,11 @@ def test_one_worker_three_and_one_again(pool, connect_with):
     first = pool.worker()
     campaign = pool.campaign("--warm-up", "0")
     connect.await_builds(12)
+    connect.hold()  # however long they take to join, there is work left for all
     for _ in range(2):
         pool.worker(ready=False)
     await_partitions(pool, 3)
+    connect.release()
     connect.await_builds(connect.state()["builds"] + 15)
     assert first.term() == 0 and pool.workers[1].term() == 0
     results = pool.complete(campaign)
