@@ -103,6 +103,7 @@ void builds_request(struct worker *w, struct work *work, const struct build_requ
         http_start(w->http,
                    &(struct http_request){ .method = r->method,
                                            .url = r->url,
+                                           .resolve = target_resolve(r->target),
                                            .headers = headers.list,
                                            .body = r->body,
                                            .connect_timeout_ms = CONNECT_TIMEOUT_MS,

@@ -179,7 +179,7 @@ void builds_post(struct worker *w, struct work *work)
     a->target->builds++;
     buf_init(&url, URL_BYTES);
     buf_init(&body, URL_BYTES);
-    api_url_build(&url, a->target->url, work->guid);
+    api_url_build(&url, a->target->base, work->guid);
     api_body_build(&body, work->bundle_id);
     checkpoint("http.build");
     builds_request(
@@ -272,8 +272,12 @@ static void poll(struct worker *w, struct work *work)
     struct attempt *a = &work->attempt;
     struct buf url;
 
+    if (!a->target->configured) {
+        lookup_start(w, work); /* it is asked nothing: the jobs are known to the others too */
+        return;
+    }
     buf_init(&url, URL_BYTES);
-    api_url_task(&url, a->target->url, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
+    api_url_task(&url, a->target->base, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
     checkpoint("http.poll");
     builds_request(
         w, work,
@@ -290,8 +294,6 @@ static void poll(struct worker *w, struct work *work)
 void builds_follow(struct worker *w, struct work *work)
 {
     work->attempt.target->builds++;
-    /* a replica that left our list is asked nothing: the jobs look-up finds its build on another
-     * one */
     if (work->attempt.task_id[0] == '\0' || !work->attempt.target->configured)
         lookup_start(w, work);
     else

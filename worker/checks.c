@@ -198,7 +198,7 @@ static void ask_api(struct worker *w, struct work *work)
     struct buf url;
 
     buf_init(&url, URL_BYTES);
-    api_url_content(&url, work->attempt.target->url, work->guid);
+    api_url_content(&url, work->attempt.target->base, work->guid);
     checkpoint("http.verdict");
     builds_request(
         w, work,
@@ -232,6 +232,42 @@ static void on_page(struct worker *w, struct work *work, const struct http_answe
     next_check(w, work);
 }
 
+/* The key goes only to replicas that are configured; what was built any of them can show. */
+static void leave_removed_replica(struct worker *w, struct work *work)
+{
+    struct attempt *a = &work->attempt;
+    struct target *other = a->target->configured ? NULL : targets_any(&w->targets);
+
+    if (other == NULL)
+        return;
+    a->target = other;
+    free(a->cookies);
+    a->cookies = NULL;
+}
+
+static void enter_queue(struct worker *w, struct work *work)
+{
+    struct target *target = work->attempt.target;
+
+    list_push(&target->checks_waiting, &work->checks->node);
+    start_waiting(w, target);
+}
+
+/* Another replica has its own bound. */
+static void move(struct worker *w, struct work *work)
+{
+    struct target *was = work->attempt.target;
+
+    leave_removed_replica(w, work);
+    if (work->attempt.target == was) {
+        builds_later(w, work, AGAIN_MAX_MS, request_page);
+        return;
+    }
+    was->checks--;
+    start_waiting(w, was);
+    enter_queue(w, work);
+}
+
 static void request_page(struct worker *w, struct work *work)
 {
     struct check_run *run = work->checks;
@@ -239,8 +275,12 @@ static void request_page(struct worker *w, struct work *work)
     int64_t left = run->until_ms - event_now_ms(w->loop);
     struct buf url;
 
+    if (!target->configured) {
+        move(w, work);
+        return;
+    }
     buf_init(&url, URL_BYTES);
-    api_url_page(&url, target->url, work->guid, path_of(work, anonymous(run) ? 0 : run->at));
+    api_url_page(&url, target->base, work->guid, path_of(work, anonymous(run) ? 0 : run->at));
     checkpoint("http.page");
     builds_request(w, work,
                    &(struct build_request){ .method = "GET",
@@ -273,7 +313,6 @@ static void start_waiting(struct worker *w, struct target *target)
 
 void checks_start(struct worker *w, struct work *work)
 {
-    struct target *target = work->attempt.target;
     struct check_run *run;
 
     work->outcome = ITEM_SUCCEEDED;
@@ -291,6 +330,6 @@ void checks_start(struct worker *w, struct work *work)
     }
     run->w = w;
     run->work = work;
-    list_push(&target->checks_waiting, &run->node);
-    start_waiting(w, target);
+    leave_removed_replica(w, work);
+    enter_queue(w, work);
 }

@@ -42,11 +42,12 @@ void key_refused(struct worker *w, struct target *t)
     w->key_refused = true;
     snprintf(key, sizeof(key), "Authorization: Key %s", w->config->shared.connect_api_key);
     buf_init(&url, 1024);
-    api_url_user(&url, t->url);
+    api_url_user(&url, t->base);
     checkpoint("http.user");
     if (http_start(w->http,
                    &(struct http_request){ .method = "GET",
                                            .url = buf_str(&url),
+                                           .resolve = target_resolve(t),
                                            .headers = headers,
                                            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                            .timeout_ms = USER_TIMEOUT_MS,

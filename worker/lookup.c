@@ -118,8 +118,12 @@ static void ask_jobs(struct worker *w, struct work *work)
     struct buf url;
 
     work->reading_from = targets_any(&w->targets);
+    if (work->reading_from == NULL) {
+        look_later(w, work);
+        return;
+    }
     buf_init(&url, URL_BYTES);
-    api_url_jobs(&url, work->reading_from->url, work->guid);
+    api_url_jobs(&url, work->reading_from->base, work->guid);
     checkpoint("http.jobs");
     builds_request(
         w, work,
@@ -165,8 +169,12 @@ static void ask_content(struct worker *w, struct work *work)
     struct buf url;
 
     work->reading_from = targets_any(&w->targets);
+    if (work->reading_from == NULL) {
+        look_later(w, work);
+        return;
+    }
     buf_init(&url, URL_BYTES);
-    api_url_content(&url, work->reading_from->url, work->guid);
+    api_url_content(&url, work->reading_from->base, work->guid);
     checkpoint("http.content");
     builds_request(
         w, work,

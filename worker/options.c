@@ -117,6 +117,15 @@ const struct option_row worker_rows[] = {
       .help =
           "a replica that cannot be reached for this long is gone, and its builds are looked up "
           "elsewhere" },
+    { .name = "replica-lookup",
+      .type = OPT_DURATION,
+      AT(replica_lookup_ms),
+      .metavar = "DURATION",
+      .fallback = "30s",
+      .min = 1000,
+      .max = 3600000,
+      .unit_ms = 1000,
+      .help = "how often the name of dns+http://NAME is looked up" },
     { .name = "task-wait",
       .type = OPT_DURATION,
       AT(task_wait_ms),

@@ -18,6 +18,7 @@ struct worker_config {
     int64_t replica_max_validations; /* 0: as many as builds */
     int64_t lost_after_ms;
     int64_t lost_after_replica_ms;
+    int64_t replica_lookup_ms;
     int64_t task_wait_ms;
     int drain_mode; /* enum drain_mode */
     int64_t drain_timeout_ms;

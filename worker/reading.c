@@ -139,8 +139,12 @@ static void read_content(struct worker *w, struct work *work)
         return;
     }
     work->reading_from = targets_any(&w->targets);
+    if (work->reading_from == NULL) {
+        builds_later(w, work, READ_RETRY_MAX_MS, read_content);
+        return;
+    }
     buf_init(&url, 2048);
-    api_url_content(&url, work->reading_from->url, work->guid);
+    api_url_content(&url, work->reading_from->base, work->guid);
     checkpoint("http.read");
     builds_request(
         w, work,

@@ -15,6 +15,7 @@
 #include "common/ledger/db.h"
 #include "worker/ask.h"
 #include "worker/claims.h"
+#include "worker/discovery.h"
 #include "worker/meters.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
@@ -24,14 +25,6 @@
 #define FASTER_EVERY_MS   30000 /* one slot more at a time, well after the halving it follows */
 #define PROBE_TIMEOUT_MS  10000
 #define REGISTER_AGAIN_MS 5000
-
-static int load_dns(const struct replica_address *address, struct err *err)
-{
-    return err_set(err, ERR_CONFIG,
-                   "replicas: dns+%s is not supported by this release; name each replica as "
-                   "name=url",
-                   address->url);
-}
 
 int replicas_load(struct worker *w, struct err *err)
 {
@@ -43,7 +36,7 @@ int replicas_load(struct worker *w, struct err *err)
     if (shared_replicas(&w->config->shared, &list, &n, &dns, err) != 0)
         return -1;
     if (dns) {
-        rc = load_dns(&list[0], err);
+        rc = discovery_init(w, list[0].url, err);
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
@@ -262,11 +255,12 @@ static void probe(struct worker *w, struct target *t)
     t->probing = true;
     *p = (struct probe){ w, t };
     buf_init(&url, 1024);
-    api_url_settings(&url, t->url);
+    api_url_settings(&url, t->base);
     checkpoint("http.probe");
     if (http_start(w->http,
                    &(struct http_request){ .method = "GET",
                                            .url = buf_str(&url),
+                                           .resolve = target_resolve(t),
                                            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                            .timeout_ms = PROBE_TIMEOUT_MS,
                                            .max_body_bytes = API_REPLY_MAX_BYTES },
@@ -308,4 +302,10 @@ void replicas_tick(struct worker *w)
         count_throttled(w, t, now);
     }
     step_up(w);
+}
+
+void replicas_changed(struct worker *w)
+{
+    replicas_register(w);
+    replicas_tick(w);
 }

@@ -11,6 +11,7 @@ struct worker;
 
 int replicas_load(struct worker *w, struct err *err); /* from the configuration into w->targets */
 void replicas_register(struct worker *w);             /* into the ledger; after each connect */
+void replicas_changed(struct worker *w);               /* there are others: registered, probed */
 void replicas_failed(struct worker *w, struct target *t, const char *why); /* no connection */
 void replicas_answered(struct worker *w, struct target *t);
 void replicas_slow_down(struct worker *w, struct target *t, const char *why); /* AIMD: halve */

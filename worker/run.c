@@ -19,6 +19,7 @@
 #include "worker/ask.h"
 #include "worker/campaigns.h"
 #include "worker/claims.h"
+#include "worker/discovery.h"
 #include "worker/external.h"
 #include "worker/feeder.h"
 #include "worker/intake.h"
@@ -140,6 +141,7 @@ static void on_tick(void *arg)
 
     intake_flow(w);
     reading_refresh(w);
+    discovery_tick(w);
     replicas_tick(w);
     results_watch(w);
     if (w->mode == RUN_NORMAL)
@@ -175,6 +177,7 @@ static int start(struct worker *w, struct err *err)
     if (results_init(w) != 0 || recover_init(w) != 0)
         return err_set(err, ERR_INTERNAL, "no memory for the partitions");
     w->mode = RUN_NORMAL;
+    discovery_tick(w); /* the first look-up */
     replicas_register(w);
     replicas_tick(w); /* the first probes */
     if (start_clocks(w, err) != 0 || feeder_start(w, err) != 0)
@@ -216,6 +219,7 @@ static void free_parts(struct worker *w)
     if (w->waiting != NULL)
         free_requests(w);
     external_done(w);
+    discovery_free(w);
     http_free(w->http);
     recover_done(w);
     results_done(w);

@@ -24,9 +24,15 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
     *target = (struct target){ 0 };
     str_copy(target->name, sizeof(target->name), name);
     str_copy(target->url, sizeof(target->url), url);
+    str_copy(target->base, sizeof(target->base), url);
     breaker_init(&target->breaker);
     list_init(&target->checks_waiting);
     return target;
+}
+
+const char *target_resolve(const struct target *t)
+{
+    return t->resolve[0] != '\0' ? t->resolve : NULL;
 }
 
 bool target_usable(const struct target *t)

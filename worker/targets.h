@@ -14,9 +14,11 @@
 
 struct target {
     char name[64];
-    char url[512];
+    char url[512];  /* tells it from others: in the ledger, and in ours */
+    char base[512]; /* what requests are sent to: the url, or that of the name it was found by */
+    char resolve[384];     /* "host:port:address" beside base; "": none is needed */
     struct breaker breaker;
-    bool configured;       /* in our configuration */
+    bool configured;       /* in our configuration, or among the addresses of its name */
     bool active;           /* configured, and the row of the ledger says active */
     bool known;            /* it has answered as Connect does, since this process started */
     bool complained;       /* that it does not was said once */
@@ -47,10 +49,11 @@ struct target *targets_find(struct targets *t, const char *name); /* NULL: not k
  * removed from the list): inactive. NULL: REPLICAS_MAX reached. */
 struct target *targets_need(struct targets *t, const char *name, const char *url);
 /* One that can answer a question about shared state (content, jobs, user): usable ones
- * first, then known ones, in turn; the key goes to configured ones only. Never NULL when there is
- * a configured one. */
+ * first, then known ones, in turn; the key goes to configured ones only. NULL: none is
+ * configured, as while a name has no address. */
 struct target *targets_any(struct targets *t);
 bool targets_any_known(const struct targets *t); /* else nobody can be asked yet */
+const char *target_resolve(const struct target *t); /* NULL: as the system resolves it */
 /* The ledger counts so many open attempts. */
 void target_counted(struct target *t, int open);
 /* One free slot is another worker's until then. */

@@ -31,6 +31,7 @@ struct ask;
 struct claims;
 struct consumer;
 struct db;
+struct discovery;
 struct event_loop;
 struct event_timer;
 struct external;
@@ -71,6 +72,7 @@ struct worker {
     struct waiting *waiting;
     struct works works;
     struct targets targets;
+    struct discovery *discovery; /* worker/discovery.c; NULL: the replicas are a list */
     struct ask *ask;
     struct claims *claims;
     struct adopt *adopting; /* take-overs being collected; worker/adopt.c */

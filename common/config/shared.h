@@ -39,6 +39,15 @@ int shared_finish(struct shared_config *c, struct err *err);
  * slash, nothing behind the path. NULL: out holds it; else what the text must be. */
 const char *shared_url(const char *text, char *out, size_t out_bytes);
 
+/* The pieces of a url that shared_url accepts. False: it does not. */
+struct url_parts {
+    bool tls;
+    char host[256]; /* IPv6 in brackets */
+    int port;
+    char path[512]; /* without a trailing slash; may be empty */
+};
+bool shared_url_split(const char *text, struct url_parts *ret);
+
 struct kafka_props;
 /* librdkafka properties from the options, the properties file and -X, in this order (later
  * wins). ERR_CONFIG when none of them names a broker. group.id is not among them: consumer_new

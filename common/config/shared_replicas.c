@@ -90,6 +90,18 @@ const char *shared_url(const char *text, char *out, size_t out_bytes)
     return NULL;
 }
 
+bool shared_url_split(const char *text, struct url_parts *ret)
+{
+    struct url u;
+
+    if (!split(text, &u) || u.host_len >= sizeof(ret->host) || u.path_len >= sizeof(ret->path))
+        return false;
+    *ret = (struct url_parts){ .tls = u.tls, .port = (int)u.port };
+    memcpy(ret->host, u.host, u.host_len);
+    memcpy(ret->path, u.path, u.path_len);
+    return true;
+}
+
 /* Host and port of a normal url. */
 static bool name_from_url(struct replica_address *r)
 {
