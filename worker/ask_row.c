@@ -8,6 +8,7 @@
 #include "common/event/event.h"
 #include "common/ledger/array.h"
 #include "common/ledger/db.h"
+#include "worker/front.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
 
@@ -125,6 +126,7 @@ int ask_row_attempt(struct worker *w, struct work *work, const struct db_reply *
                              db_text(reply, 0, row, ASK_REPLICA_URL));
     if (a->target == NULL)
         return -1;
+    front_knows(w, a->target);
     str_copy(a->task_id, sizeof(a->task_id), db_text(reply, 0, row, ASK_TASK));
     str_copy(work->bundle_id, sizeof(work->bundle_id), db_text(reply, 0, row, ASK_ATTEMPT_BUNDLE));
     a->cookies = str_dup(cookies);

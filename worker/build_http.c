@@ -13,9 +13,6 @@
 #include "worker/replicas.h"
 #include "worker/worker.h"
 
-#define HEADER_BYTES     (COOKIES_MAX_BYTES + 64)
-#define KEY_HEADER_BYTES 1024
-
 /* A call's context: the work may be gone when the answer comes only if it was cancelled, and then
  * the engine does not call back. */
 struct call {
@@ -57,20 +54,28 @@ static void on_answer(void *arg, const struct http_answer *answer, const struct 
 struct headers {
     char key[KEY_HEADER_BYTES];
     char correlation[96];
-    char cookie[HEADER_BYTES];
+    char cookie[COOKIE_HEADER_BYTES];
     const char *list[5];
     size_t n;
 };
 
+/* An attempt's own; a question that belongs to no attempt goes where its answer is counted. */
+static const char *cookies_of(const struct work *work, const struct build_request *r)
+{
+    if (r->with_cookies)
+        return work->attempt.cookies;
+    return r->anonymous || !uuid_is_nil(&work->attempt.id) ? NULL : r->target->cookies;
+}
+
 static void make_headers(struct headers *h, const struct worker *w, const struct work *work,
                          const struct build_request *r)
 {
+    const char *cookies = cookies_of(work, r);
     char id[UUID_TEXT_BYTES];
 
     h->n = 0;
     if (!r->anonymous) {
-        snprintf(h->key, sizeof(h->key), "Authorization: Key %s",
-                 w->config->shared.connect_api_key);
+        key_header(w, h->key);
         h->list[h->n++] = h->key;
     }
     if (!uuid_is_nil(&work->attempt.id)) {
@@ -78,8 +83,8 @@ static void make_headers(struct headers *h, const struct worker *w, const struct
                  uuid_format(&work->attempt.id, id));
         h->list[h->n++] = h->correlation;
     }
-    if (r->with_cookies && work->attempt.cookies != NULL) {
-        snprintf(h->cookie, sizeof(h->cookie), "Cookie: %s", work->attempt.cookies);
+    if (cookies != NULL) {
+        snprintf(h->cookie, sizeof(h->cookie), "Cookie: %s", cookies);
         h->list[h->n++] = h->cookie;
     }
     h->list[h->n] = NULL;

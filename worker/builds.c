@@ -177,6 +177,8 @@ void builds_post(struct worker *w, struct work *work)
     struct buf url, body;
 
     a->target->builds++;
+    if (a->cookies == NULL)
+        a->cookies = str_dup(a->target->cookies);
     buf_init(&url, URL_BYTES);
     buf_init(&body, URL_BYTES);
     api_url_build(&url, a->target->base, work->guid);
@@ -272,12 +274,13 @@ static void poll(struct worker *w, struct work *work)
     struct attempt *a = &work->attempt;
     struct buf url;
 
-    if (!a->target->configured) {
+    if (!target_takes_requests(a->target)) {
         lookup_start(w, work); /* it is asked nothing: the jobs are known to the others too */
         return;
     }
     buf_init(&url, URL_BYTES);
-    api_url_task(&url, a->target->base, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
+    api_url_task(&url, a->target->base, a->task_id, a->first,
+                 (int)(w->config->task_wait_ms / 1000));
     checkpoint("http.poll");
     builds_request(
         w, work,
@@ -294,7 +297,7 @@ static void poll(struct worker *w, struct work *work)
 void builds_follow(struct worker *w, struct work *work)
 {
     work->attempt.target->builds++;
-    if (work->attempt.task_id[0] == '\0' || !work->attempt.target->configured)
+    if (work->attempt.task_id[0] == '\0' || !target_takes_requests(work->attempt.target))
         lookup_start(w, work);
     else
         task_known(w, work);

@@ -236,7 +236,7 @@ static void on_page(struct worker *w, struct work *work, const struct http_answe
 static void leave_removed_replica(struct worker *w, struct work *work)
 {
     struct attempt *a = &work->attempt;
-    struct target *other = a->target->configured ? NULL : targets_any(&w->targets);
+    struct target *other = target_takes_requests(a->target) ? NULL : targets_any(&w->targets);
 
     if (other == NULL)
         return;
@@ -260,7 +260,7 @@ static void move(struct worker *w, struct work *work)
 
     leave_removed_replica(w, work);
     if (work->attempt.target == was) {
-        builds_later(w, work, AGAIN_MAX_MS, request_page);
+        builds_later(w, work, AGAIN_MAX_MS, move);
         return;
     }
     was->checks--;
@@ -275,8 +275,8 @@ static void request_page(struct worker *w, struct work *work)
     int64_t left = run->until_ms - event_now_ms(w->loop);
     struct buf url;
 
-    if (!target->configured) {
-        move(w, work);
+    if (!target_takes_requests(target)) {
+        builds_later(w, work, 0, move);
         return;
     }
     buf_init(&url, URL_BYTES);

@@ -52,8 +52,7 @@ static bool fill(const struct discovery *d, const char *address, struct replica_
 
     snprintf(resolve, resolve_bytes, "%s:%d:%s%s%s", d->name.host, d->name.port, six ? "[" : "",
              address, six ? "]" : "");
-    return n > 0 && (size_t)n < sizeof(url) &&
-           str_copy(ret->name, sizeof(ret->name), address) &&
+    return n > 0 && (size_t)n < sizeof(url) && str_copy(ret->name, sizeof(ret->name), address) &&
            shared_url(url, ret->url, sizeof(ret->url)) == NULL;
 }
 

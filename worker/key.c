@@ -30,9 +30,14 @@ static void on_user(void *arg, const struct http_answer *answer, const struct er
     leave_handoff(w, 6);
 }
 
+void key_header(const struct worker *w, char out[KEY_HEADER_BYTES])
+{
+    snprintf(out, KEY_HEADER_BYTES, "Authorization: Key %s", w->config->shared.connect_api_key);
+}
+
 void key_refused(struct worker *w, struct target *t)
 {
-    char key[1024];
+    char key[KEY_HEADER_BYTES];
     const char *headers[] = { key, NULL };
     struct buf url;
     struct err err;
@@ -40,7 +45,7 @@ void key_refused(struct worker *w, struct target *t)
     if (w->key_refused)
         return;
     w->key_refused = true;
-    snprintf(key, sizeof(key), "Authorization: Key %s", w->config->shared.connect_api_key);
+    key_header(w, key);
     buf_init(&url, 1024);
     api_url_user(&url, t->base);
     checkpoint("http.user");

@@ -6,6 +6,9 @@
 struct target;
 struct worker;
 
+#define KEY_HEADER_BYTES 1024 /* a key has some 40 characters; a longer one is cut, and refused */
+
+void key_header(const struct worker *w, char out[KEY_HEADER_BYTES]); /* "Authorization: ..." */
 void key_refused(struct worker *w,
                  struct target *t); /* asks GET /v1/user; one question at a time */
 

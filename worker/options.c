@@ -125,7 +125,7 @@ const struct option_row worker_rows[] = {
       .min = 1000,
       .max = 3600000,
       .unit_ms = 1000,
-      .help = "how often the name of dns+http://NAME is looked up" },
+      .help = "how often replicas are looked for: the name of dns+http://NAME, or an ingress" },
     { .name = "task-wait",
       .type = OPT_DURATION,
       AT(task_wait_ms),

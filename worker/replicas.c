@@ -16,6 +16,8 @@
 #include "worker/ask.h"
 #include "worker/claims.h"
 #include "worker/discovery.h"
+#include "worker/front.h"
+#include "worker/key.h"
 #include "worker/meters.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
@@ -37,6 +39,10 @@ int replicas_load(struct worker *w, struct err *err)
         return -1;
     if (dns) {
         rc = discovery_init(w, list[0].url, err);
+        goto out;
+    }
+    if (n == 1 && !list[0].named) {
+        rc = front_init(w, list[0].name, list[0].url, err);
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
@@ -217,10 +223,12 @@ struct probe {
 /* Something answers at the address; is it Connect? Until it is, no key is sent there. */
 static bool is_connect(struct worker *w, struct target *t, const struct http_answer *answer)
 {
-    char hostname[256], version[64];
+    char hostname[256] = "", version[64] = "";
     struct api_verdict v = api_read_settings(answer, hostname, version);
 
     if (v.what == API_GOOD) {
+        if (t->behind && !front_still(w, t, hostname, answer))
+            return false;
         t->known = true;
         usable_again(w, t);
     } else if (!t->complained) {
@@ -244,8 +252,28 @@ static void on_probe(void *arg, const struct http_answer *answer, const struct e
         replicas_answered(p.w, p.target);
 }
 
-static void probe(struct worker *w, struct target *t)
+/* A front is known to be Connect before there is anything behind it: the key may go there, and
+ * only with it all versions tell their hostname. */
+static void probe_headers(const struct worker *w, const struct target *t, char *key, char *cookie,
+                          const char *headers[3])
 {
+    size_t n = 0;
+
+    if (t->behind) {
+        key_header(w, key);
+        headers[n++] = key;
+    }
+    if (t->cookies != NULL) {
+        snprintf(cookie, COOKIE_HEADER_BYTES, "Cookie: %s", t->cookies);
+        headers[n++] = cookie;
+    }
+    headers[n] = NULL;
+}
+
+void replicas_probe(struct worker *w, struct target *t)
+{
+    char key[KEY_HEADER_BYTES], cookie[COOKIE_HEADER_BYTES];
+    const char *headers[3];
     struct probe *p;
     struct buf url;
     struct err err;
@@ -256,11 +284,13 @@ static void probe(struct worker *w, struct target *t)
     *p = (struct probe){ w, t };
     buf_init(&url, 1024);
     api_url_settings(&url, t->base);
+    probe_headers(w, t, key, cookie, headers);
     checkpoint("http.probe");
     if (http_start(w->http,
                    &(struct http_request){ .method = "GET",
                                            .url = buf_str(&url),
                                            .resolve = target_resolve(t),
+                                           .headers = headers,
                                            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                            .timeout_ms = PROBE_TIMEOUT_MS,
                                            .max_body_bytes = API_REPLY_MAX_BYTES },
@@ -298,7 +328,7 @@ void replicas_tick(struct worker *w)
 
         if (t->configured &&
             (breaker_wants_probe(&t->breaker, now) || (!t->known && breaker_closed(&t->breaker))))
-            probe(w, t);
+            replicas_probe(w, t);
         count_throttled(w, t, now);
     }
     step_up(w);

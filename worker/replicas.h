@@ -11,7 +11,8 @@ struct worker;
 
 int replicas_load(struct worker *w, struct err *err); /* from the configuration into w->targets */
 void replicas_register(struct worker *w);             /* into the ledger; after each connect */
-void replicas_changed(struct worker *w);               /* there are others: registered, probed */
+void replicas_changed(struct worker *w);              /* there are others: registered, probed */
+void replicas_probe(struct worker *w, struct target *t); /* does it answer, and is it Connect? */
 void replicas_failed(struct worker *w, struct target *t, const char *why); /* no connection */
 void replicas_answered(struct worker *w, struct target *t);
 void replicas_slow_down(struct worker *w, struct target *t, const char *why); /* AIMD: halve */

@@ -22,6 +22,7 @@
 #include "worker/discovery.h"
 #include "worker/external.h"
 #include "worker/feeder.h"
+#include "worker/front.h"
 #include "worker/intake.h"
 #include "worker/leave.h"
 #include "worker/meters.h"
@@ -142,6 +143,7 @@ static void on_tick(void *arg)
     intake_flow(w);
     reading_refresh(w);
     discovery_tick(w);
+    front_tick(w);
     replicas_tick(w);
     results_watch(w);
     if (w->mode == RUN_NORMAL)
@@ -178,6 +180,7 @@ static int start(struct worker *w, struct err *err)
         return err_set(err, ERR_INTERNAL, "no memory for the partitions");
     w->mode = RUN_NORMAL;
     discovery_tick(w); /* the first look-up */
+    front_tick(w);
     replicas_register(w);
     replicas_tick(w); /* the first probes */
     if (start_clocks(w, err) != 0 || feeder_start(w, err) != 0)
@@ -220,6 +223,7 @@ static void free_parts(struct worker *w)
         free_requests(w);
     external_done(w);
     discovery_free(w);
+    front_free(w);
     http_free(w->http);
     recover_done(w);
     results_done(w);

@@ -30,6 +30,11 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
     return target;
 }
 
+bool target_takes_requests(const struct target *t)
+{
+    return t->configured || t->behind;
+}
+
 const char *target_resolve(const struct target *t)
 {
     return t->resolve[0] != '\0' ? t->resolve : NULL;

@@ -14,9 +14,12 @@
 
 struct target {
     char name[64];
-    char url[512];  /* tells it from others: in the ledger, and in ours */
-    char base[512]; /* what requests are sent to: the url, or that of the name it was found by */
-    char resolve[384];     /* "host:port:address" beside base; "": none is needed */
+    char url[512];     /* tells it from others: in the ledger, and in ours */
+    char base[512];    /* what requests are sent to: the url, or that of the name it was found by */
+    char resolve[384]; /* "host:port:address" beside base; "": none is needed */
+    char *cookies;     /* that lead to it behind a front; NULL: none are needed */
+    bool behind;       /* a front: requests go there, whatever became of this replica */
+    bool by_hostname;  /* behind a front, told from others by its hostname, which is its name */
     struct breaker breaker;
     bool configured;       /* in our configuration, or among the addresses of its name */
     bool active;           /* configured, and the row of the ledger says active */
@@ -52,13 +55,14 @@ struct target *targets_need(struct targets *t, const char *name, const char *url
  * first, then known ones, in turn; the key goes to configured ones only. NULL: none is
  * configured, as while a name has no address. */
 struct target *targets_any(struct targets *t);
-bool targets_any_known(const struct targets *t); /* else nobody can be asked yet */
+bool targets_any_known(const struct targets *t);    /* else nobody can be asked yet */
 const char *target_resolve(const struct target *t); /* NULL: as the system resolves it */
 /* The ledger counts so many open attempts. */
 void target_counted(struct target *t, int open);
 /* One free slot is another worker's until then. */
 void target_leave_slot(struct target *t, int64_t now_ms, int64_t until_ms);
 int target_taken(const struct target *t, int64_t now_ms); /* slots: open ones and left ones */
+bool target_takes_requests(const struct target *t);       /* with the key in them */
 /* Slots that look free now. */
 int targets_free(const struct targets *t, int64_t now_ms);
 int targets_slots(const struct targets *t); /* sum of the limits of active targets */

@@ -35,6 +35,7 @@ struct discovery;
 struct event_loop;
 struct event_timer;
 struct external;
+struct front;
 struct feeder;
 struct http;
 struct meters;
@@ -72,7 +73,8 @@ struct worker {
     struct waiting *waiting;
     struct works works;
     struct targets targets;
-    struct discovery *discovery; /* worker/discovery.c; NULL: the replicas are a list */
+    struct discovery *discovery; /* worker/discovery.c; NULL: no name */
+    struct front *front; /* worker/front.c; NULL: the replicas have addresses of their own */
     struct ask *ask;
     struct claims *claims;
     struct adopt *adopting; /* take-overs being collected; worker/adopt.c */

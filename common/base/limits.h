@@ -45,6 +45,7 @@
 #define LOG_TAIL_LINES        40
 #define LOG_LINE_MAX_BYTES    1024
 #define COOKIES_MAX_BYTES     4096
+#define COOKIE_HEADER_BYTES   (COOKIES_MAX_BYTES + 64)
 #define ACCESS_PATHS_MAX      16 /* access paths validated per item */
 #define REPLICAS_MAX          256
 #define CONNECT_TIMEOUT_MS    10000

@@ -200,8 +200,8 @@ const struct option_row shared_rows[] = {
       AT(replicas),
       .metavar = "NAME=URL,...",
       .help =
-          "where builds, polls and validations go: a list, or dns+http://host:port/prefix for a "
-          "name whose every address is a replica" },
+          "where builds, polls and validations go: a list; dns+http://host:port/prefix for a name "
+          "whose every address is a replica; or one address, alone or of an ingress" },
     { .name = "replica-max-inflight",
       .type = OPT_INT,
       AT(replica_max_inflight),

@@ -60,6 +60,7 @@ struct kafka_props *shared_kafka_props(const struct shared_config *c, struct err
 #define REPLICA_NAME_BYTES 64
 #define REPLICA_URL_BYTES  512
 struct replica_address {
+    bool named; /* else the name is host and port */
     char name[REPLICA_NAME_BYTES];
     char url[REPLICA_URL_BYTES];
 };

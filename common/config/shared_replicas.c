@@ -136,6 +136,7 @@ static int parse_item(const char *item, struct replica_address *ret, struct err 
     want = shared_url(url, ret->url, sizeof(ret->url));
     if (want != NULL)
         return err_set(err, ERR_CONFIG, "replicas: \"%.80s\" is not %s", url, want);
+    ret->named = named;
     if (!named && !name_from_url(ret))
         return err_set(err, ERR_CONFIG, "replicas: %.80s needs a short name (name=url)", url);
     return 0;
