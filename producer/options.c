@@ -19,6 +19,7 @@ const char *const producer_known_elsewhere[] = {
     "replica-max-validations",
     "lost-after",
     "lost-after-replica",
+    "replica-lookup",
     "task-wait",
     "drain-mode",
     "drain-timeout",

@@ -183,7 +183,7 @@ bool clock_parse_rfc3339(const char *text, int64_t *ret_wall_ms)
     if (*p != '\0' || !civil_valid(&c))
         return false;
     *ret_wall_ms = civil_ms(&c) + ms - zone * INT64_C(60000);
-    return true;
+    return *ret_wall_ms >= WALL_MIN_MS && *ret_wall_ms <= WALL_MAX_MS;
 }
 
 /* One of the three-letter names at *p; its index from 1, or 0. */

@@ -9,7 +9,7 @@ struct api_verdict api_read_user(const struct http_answer *a, char username[128]
 
     if (v.what == API_GOOD) {
         json_copy(doc, "user_role", role, 32);
-        if (!json_copy(doc, "username", username, 128))
+        if (!json_copy(doc, "username", username, 128) || username[0] == '\0')
             v = api_garbled(a, API_ROUTE_SERVER, "its body is not a user");
     }
     json_free(doc);

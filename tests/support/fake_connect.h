@@ -67,6 +67,13 @@ void http_cancel(struct http_call *call)
     free(call);
 }
 
+/* No name is looked up where no engine is. */
+struct resolver *http_resolver(struct http *h)
+{
+    (void)h;
+    return NULL;
+}
+
 void http_free(struct http *h)
 {
     (void)h;
