@@ -143,6 +143,7 @@ void adopt_flush(struct worker *w)
         columns_value(&tokens, w->id);
         columns_value(&tokens, w->version);
         db_unit_transaction(unit);
+        db_unit_keep(unit); /* by compare-and-set: a repeat takes nothing from anybody */
         db_add(unit, SQL_ADOPT, tokens.params_n, tokens.params);
         db_add(unit, SQL_PLACE, places.params_n, places.params);
         checkpoint("ledger.adopt");

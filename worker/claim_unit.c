@@ -14,6 +14,7 @@
 #include "common/ledger/columns.h"
 #include "worker/admit.h"
 #include "worker/reading.h"
+#include "worker/restore.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
 
@@ -230,6 +231,46 @@ static void best_of_mine(struct worker *w, const struct claim_unit *u, int *lane
     *rank = best->rank;
 }
 
+bool claim_unit_lock(struct db_unit *unit, const struct uuid *ids, size_t n)
+{
+    struct columns items;
+    bool good;
+
+    columns_open(&items, 1);
+    for (size_t i = 0; i < n; i++)
+        columns_uuid(&items, 0, &ids[i]);
+    good = columns_close(&items);
+    db_add(unit, SQL_LOCK_GROUPS, 1, items.params);
+    db_add(unit, SQL_LOCK_CAMPAIGNS, 1, items.params);
+    db_add(unit, SQL_LOCK_ITEMS, 1, items.params);
+    columns_done(&items);
+    return good;
+}
+
+static bool any_in_doubt(struct worker *w, const struct claim_unit *u)
+{
+    for (size_t i = 0; i < u->ends_n; i++)
+        if (works_find(&w->works, &u->ends[i])->attempt.doubt)
+            return true;
+    return false;
+}
+
+/* Sent again after a failover that lost the commit, the ends bring their attempts with them: the
+ * claims may be lost, too, and the works are gone by then. */
+static bool keep_ends(struct worker *w, const struct claim_unit *u, struct db_unit *unit,
+                      const struct columns *ends)
+{
+    struct db_unit *kept = db_unit_new();
+    bool good;
+
+    if (kept == NULL)
+        return false;
+    good = claim_unit_lock(kept, u->ends, u->ends_n) && restore_add(w, kept, u->ends, u->ends_n);
+    db_add(kept, SQL_END, ends->params_n, ends->params);
+    db_unit_keep_as(unit, kept);
+    return good;
+}
+
 static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *unit)
 {
     struct columns c;
@@ -258,7 +299,10 @@ static bool add_ends(struct worker *w, struct claim_unit *u, struct db_unit *uni
     good = columns_close(&c);
     columns_value(&c, w->id);
     columns_value(&c, w->version);
+    if (any_in_doubt(w, u))
+        good = restore_add(w, unit, u->ends, u->ends_n) && good;
     u->end_at = db_add(unit, SQL_END, c.params_n, c.params);
+    good = keep_ends(w, u, unit, &c) && good;
     results[0] = buf_str(&ids);
     if (final) {
         db_add(unit, SQL_GUARD_FAILURES, 1, results);
@@ -299,26 +343,20 @@ static void add_claim(struct columns *c, const struct work *work)
  * an end counts in its runtime groups, and a claimer that holds a replica may wait for them. */
 static bool add_locks(struct worker *w, struct claim_unit *u, struct db_unit *unit)
 {
-    struct columns replicas, items;
+    struct columns replicas;
+    struct uuid ids[CLAIM_BATCH + CLAIM_UNIT_ENDS];
     bool good;
 
+    memcpy(ids, u->claims, u->claims_n * sizeof(ids[0]));
+    memcpy(ids + u->claims_n, u->ends, u->ends_n * sizeof(ids[0]));
     columns_open(&replicas, 1);
-    columns_open(&items, 1);
-    for (size_t i = 0; i < u->claims_n; i++) {
+    for (size_t i = 0; i < u->claims_n; i++)
         columns_text(&replicas, 0, works_find(&w->works, &u->claims[i])->attempt.target->name);
-        columns_uuid(&items, 0, &u->claims[i]);
-    }
-    for (size_t i = 0; i < u->ends_n; i++)
-        columns_uuid(&items, 0, &u->ends[i]);
-    good = columns_close(&replicas) && columns_close(&items);
+    good = columns_close(&replicas);
     if (u->claims_n > 0)
         db_add(unit, SQL_LOCK_REPLICAS, 1, replicas.params);
-    db_add(unit, SQL_LOCK_GROUPS, 1, items.params);
-    db_add(unit, SQL_LOCK_CAMPAIGNS, 1, items.params);
-    db_add(unit, SQL_LOCK_ITEMS, 1, items.params);
     columns_done(&replicas);
-    columns_done(&items);
-    return good;
+    return claim_unit_lock(unit, ids, u->claims_n + u->ends_n) && good;
 }
 
 static bool add_claims(struct worker *w, struct claim_unit *u, struct db_unit *unit)

@@ -2,6 +2,7 @@
 #ifndef WORKER_CLAIM_UNIT_H
 #define WORKER_CLAIM_UNIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ struct claim_unit {
  * to CLAIMING with attempt id, token and replica. */
 void claim_unit_gather(struct worker *w, struct claim_unit *u, size_t ends_max);
 int claim_unit_submit(struct worker *w, struct claim_unit *u, db_done_fn *done); /* -1: no memory */
+#define CLAIM_UNIT_LOCKS 3 /* statements of claim_unit_lock */
+/* What a change of these items' attempts touches, locked in the one order. false: no memory. */
+bool claim_unit_lock(struct db_unit *unit, const struct uuid *request_ids, size_t n);
 /* The row that PostgreSQL refuses for its texts is stored without them. */
 void claim_unit_strip(struct work *work);
 

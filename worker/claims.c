@@ -145,6 +145,11 @@ static void take_ends(struct worker *w, const struct db_reply *reply)
         if (work == NULL)
             continue;
         row = row_of(reply, u->end_at, &work->attempt.id);
+        if (row < 0 && !work->attempt.doubt) {
+            work->attempt.doubt = true; /* lost in a failover? Once more, with the attempt */
+            work->end_sent = false;
+            continue;
+        }
         if (row < 0 || !db_bool(reply, u->end_at, (size_t)row, 1)) {
             /* another token, or another place: somebody else owns the build now */
             work_forget_attempt(work);

@@ -12,6 +12,7 @@
 #include "common/ledger/columns.h"
 #include "common/ledger/db.h"
 #include "worker/ask.h"
+#include "worker/readback.h"
 #include "worker/results.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
@@ -121,13 +122,9 @@ struct marks {
 
 static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool has_outcome)
 {
-    char text[UUID_TEXT_BYTES];
-
     if (!has_outcome) {
-        log_error("ledger.lost_outcome", LOG_FIELDS(LOG_S("request_id", uuid_format(id, text))),
-                  "the result of this request is out, but the ledger has no outcome for it; it is "
-                  "marked and not built again, its outcome is in the result topic");
-        writes_close_lost(w, id);
+        readback_add(w, id);
+        return;
     }
     m->ids[m->n++] = *id;
     if (m->n == MARKS_MAX) {
@@ -248,7 +245,7 @@ void recover_again(struct worker *w)
     struct columns c;
     bool good;
 
-    if (!w->member || !db_is_up(w->db))
+    if (!w->member || !db_is_up(w->db) || !db_is_up(w->facts))
         return;
     if (w->recover->asking) {
         w->recover->again = true;
@@ -269,7 +266,8 @@ void recover_again(struct worker *w)
         db_unit_free(unit);
     columns_done(&c);
     checkpoint("ledger.recover");
-    w->recover->asking = good && db_submit(w->db, unit, on_rows, w) == 0;
+    /* behind the facts that were kept: they may end what looks begun */
+    w->recover->asking = good && db_submit(w->facts, unit, on_rows, w) == 0;
     if (!w->recover->asking)
         worker_exit(w, 1);
 }

@@ -13,7 +13,7 @@ int recover_init(struct worker *w); /* -1: no memory */
 void recover_done(struct worker *w);
 /* An assignment came: read committed offsets and watermarks, decode, assign, ask the ledger. */
 void recover_assigned(struct worker *w, const struct kafka_offset *parts, size_t n);
-/* Owned partitions again, after the connection to PostgreSQL came back. */
+/* Owned partitions again, after a connection to PostgreSQL came back. */
 void recover_again(struct worker *w);
 void recover_later(struct worker *w);   /* the same in some seconds: a statement was refused */
 void recover_revoked(struct worker *w); /* what is under way is obsolete */

@@ -27,9 +27,11 @@
 #include "worker/leave.h"
 #include "worker/meters.h"
 #include "worker/presence.h"
+#include "worker/readback.h"
 #include "worker/reading.h"
 #include "worker/recover.h"
 #include "worker/replicas.h"
+#include "worker/restore.h"
 #include "worker/results.h"
 #include "worker/start.h"
 #include "worker/worker.h"
@@ -55,6 +57,7 @@ static void on_up(void *arg)
     if (w->mode == RUN_STARTING)
         return;
     log_info("postgresql.up", NULL, "connected");
+    restore_builds(w); /* before anything is asked or ended */
     replicas_register(w);
     recover_again(w);
     ask_kick(w);
@@ -64,6 +67,14 @@ static void on_up(void *arg)
 static void on_notify(void *arg, const char *payload)
 {
     presence_notified(arg, payload);
+}
+
+static void on_facts_up(void *arg)
+{
+    struct worker *w = arg;
+
+    if (w->mode != RUN_STARTING)
+        recover_again(w);
 }
 
 static void on_facts_down(void *arg, const struct err *err)
@@ -83,8 +94,9 @@ static int connect_ledger(struct worker *w, struct err *err)
     w->db = db_new(w->loop, &config, &(struct db_handlers){ on_up, on_down, on_notify, w });
     config.channel = NULL;
     config.application_name = "rebuild-worker facts";
-    w->facts =
-        db_new(w->loop, &config, &(struct db_handlers){ .on_down = on_facts_down, .arg = w });
+    config.after = w->db; /* outcomes and marks lean on claims and ends */
+    w->facts = db_new(w->loop, &config,
+                      &(struct db_handlers){ on_facts_up, on_facts_down, NULL, w });
     if (w->db == NULL || w->facts == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the connections to PostgreSQL");
     return start_ledger(w, err);
@@ -176,7 +188,7 @@ static int start(struct worker *w, struct err *err)
     if (check_config(w, err) != 0 || make_parts(w, err) != 0 || admin_start(w, err) != 0 ||
         connect_ledger(w, err) != 0 || start_kafka(w, err) != 0)
         return -1;
-    if (results_init(w) != 0 || recover_init(w) != 0)
+    if (results_init(w) != 0 || recover_init(w) != 0 || readback_init(w) != 0)
         return err_set(err, ERR_INTERNAL, "no memory for the partitions");
     w->mode = RUN_NORMAL;
     discovery_tick(w); /* the first look-up */
@@ -226,6 +238,7 @@ static void free_parts(struct worker *w)
     front_free(w);
     http_free(w->http);
     recover_done(w);
+    readback_done(w);
     results_done(w);
     presence_done(w);
     writes_done(w);
@@ -237,8 +250,8 @@ static void free_parts(struct worker *w)
     meters_done(w);
     waiting_free(w->waiting);
     parts_done(&w->parts);
+    event_loop_free(w->loop); /* waits for helper threads, which use the properties */
     kafka_props_free(w->props);
-    event_loop_free(w->loop);
 }
 
 int worker_run(const struct worker_config *config)

@@ -165,6 +165,37 @@ const char SQL_GRANTED[] =
     "select a.attempt_id, a.n, a.replica from unnest($1::uuid[], $2::bigint[]) w(attempt_id, token)"
     " join @attempt a on a.attempt_id = w.attempt_id and a.token = w.token and a.ended_at is null";
 
+/* $1 attempt ids, $2 tokens, $3 request ids, $4 numbers, $5 replicas, $6 their urls, $7 bundles,
+ * $8 content dates in ms, $9 task ids, $10 cookies, $11 to $13 places, $14 ages in ms, $15 worker,
+ * $16 version -> attempt id. Attempts that the ledger lost, from memory: only where no attempt is
+ * open and no outcome known. Limits are not asked: the builds run already. */
+const char SQL_RESTORE[] =
+    "with w as (select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::text[],"
+    "   $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::smallint[], $12::int[],"
+    "   $13::bigint[], $14::bigint[]) w(attempt_id, token, request_id, n, replica, url, bundle,"
+    "   date_ms, task_id, cookies, lane, part, off, age_ms)),"
+    " ins as (insert into @attempt (attempt_id, request_id, campaign_id, content_guid, n, token,"
+    "   worker_id, worker_version, replica, replica_url, bundle_id, content_date, groups, intent_at,"
+    "   task_id, cookies)"
+    "   select w.attempt_id, i.request_id, i.campaign_id, i.content_guid, w.n, w.token, $15, $16,"
+    "   w.replica, w.url, w.bundle, to_timestamp(w.date_ms / 1000.0), i.groups,"
+    "   now() - w.age_ms * interval '1 ms', w.task_id, w.cookies"
+    "   from w join @item i on i.request_id = w.request_id"
+    "   where i.ended_at is null and i.published_at is null and (i.place_offset is null"
+    "   or (i.place_lane = w.lane and i.place_partition = w.part and i.place_offset = w.off))"
+    "   and not exists (select 1 from @attempt a where a.request_id = i.request_id"
+    "     and (a.attempt_id = w.attempt_id or a.ended_at is null or a.n > w.n))"
+    "   order by i.content_guid on conflict do nothing"
+    "   returning attempt_id, request_id, campaign_id, groups),"
+    " i as (update @item i set state = 'running', attempts = greatest(i.attempts, w.n), due = null,"
+    "   place_lane = w.lane, place_partition = w.part, place_offset = w.off"
+    "   from ins join w on w.attempt_id = ins.attempt_id where i.request_id = ins.request_id),"
+    " g as (update @runtime_group g set started = g.started + x.n from (select ins.campaign_id,"
+    "   k.key, count(*) as n from ins cross join unnest(ins.groups) k(key) group by 1, 2"
+    "   order by 1, 2) x where g.campaign_id = x.campaign_id and g.key = x.key"
+    "   and g.succeeded = 0 and g.restored < 2)"
+    " select attempt_id from ins";
+
 /* $1 request ids whose outcome may be a failure */
 const char SQL_GUARD_FAILURES[] =
     "with hit as (update @campaign c set state = 'paused',"
@@ -244,15 +275,38 @@ const char SQL_JUDGED[] =
 const char SQL_ATTEMPT_ROW[] =
     "select token, task_id, cookies, ended_at is null from @attempt where attempt_id = $1::uuid";
 
-/* $1 request ids: their results are out */
-const char SQL_MARK[] = "update @item set published_at = now() where request_id = any($1::uuid[])"
-                        " and published_at is null";
+/* $1 request ids: their results are out -> those whose outcome the ledger lost, not marked */
+const char SQL_MARK[] =
+    "with m as (update @item set published_at = now() where request_id = any($1::uuid[])"
+    "   and published_at is null and ended_at is not null)"
+    " select request_id from @item where request_id = any($1::uuid[])"
+    " and published_at is null and ended_at is null";
+
+/* $1 request ids -> ms: the first of them was requested then */
+const char SQL_LOST_SINCE[] =
+    "select (extract(epoch from min(requested_at)) * 1000)::bigint from @item"
+    " where request_id = any($1::uuid[])";
 /* $1 request ids whose result is out while the ledger lost the outcome: their open attempts hold no
  * slot any more */
 const char SQL_CLOSE_LOST[] =
     "update @attempt set ended_at = now(), charged = false,"
     " error_message = 'the result is out; the ledger had lost the outcome'"
     " where request_id = any($1::uuid[]) and ended_at is null";
+/* $1 request ids, $2 states, $3 times of their ends, $4 classes, $5 messages, $6 retryable,
+ * $7 access verdicts, as their results say */
+const char SQL_TAKE_BACK[] =
+    "update @item i set state = w.state, ended_at = w.at, due = null, error_class = w.class,"
+    " error_message = w.message, error_retryable = w.retryable, access_verdict = w.verdict,"
+    " last_attempt = coalesce(i.last_attempt, (select a.attempt_id from @attempt a"
+    "   where a.request_id = i.request_id and a.code is not null order by a.n desc limit 1)),"
+    " published_at = coalesce(i.published_at, now())"
+    " from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::bool[],"
+    "   $7::text[]) w(request_id, state, at, class, message, retryable, verdict)"
+    " where i.request_id = w.request_id and i.ended_at is null";
+/* $1 request ids whose result is out and gone from the result topic, too */
+const char SQL_MARK_LOST[] =
+    "update @item set published_at = now() where request_id = any($1::uuid[])"
+    " and published_at is null";
 /* $1 request ids just marked: closes their campaigns when nothing is left */
 const char SQL_COMPLETE[] =
     "update @campaign c set ended_at = now(),"

@@ -62,6 +62,7 @@ extern const char SQL_LOCK_CAMPAIGNS[];
 extern const char SQL_LOCK_ITEMS[];
 extern const char SQL_CLAIM[];
 extern const char SQL_GRANTED[];
+extern const char SQL_RESTORE[];
 extern const char SQL_GUARD_FAILURES[];
 
 /* After an answer. */
@@ -74,7 +75,12 @@ extern const char SQL_JUDGED[];
 extern const char SQL_ATTEMPT_ROW[];
 extern const char SQL_MARK[];
 extern const char SQL_COMPLETE[];
+
+/* Outcomes that the ledger lost. */
+extern const char SQL_LOST_SINCE[];
 extern const char SQL_CLOSE_LOST[];
+extern const char SQL_TAKE_BACK[];
+extern const char SQL_MARK_LOST[];
 
 /* Everything a result says, by request id. */
 extern const char SQL_RESULTS[];

@@ -51,6 +51,7 @@ struct attempt {
     char *cookies;              /* NULL: none */
     bool let;                   /* its POST was let through once */
     bool adopted;
+    bool doubt; /* the ledger may have lost its row: it is inserted again before it is ended */
     int64_t claimed_ms;      /* when the claim was sent */
     int64_t started_ms;      /* loop clock; for the build time-out */
     int64_t content_date_ms; /* Connect's clock: Date of the content read; 0: unknown */

@@ -40,6 +40,7 @@ struct feeder;
 struct http;
 struct meters;
 struct presence;
+struct readback;
 struct recover;
 struct results;
 struct server;
@@ -84,6 +85,7 @@ struct worker {
     struct feeder *feeder;
     struct presence *presence;
     struct recover *recover;
+    struct readback *readback;
     struct meters *meters;
     struct server *server;
     struct event_timer *tick, *heartbeat, *exit_timer;

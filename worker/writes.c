@@ -14,6 +14,7 @@
 #include "worker/ask.h"
 #include "worker/checks.h"
 #include "worker/meters.h"
+#include "worker/readback.h"
 #include "worker/recover.h"
 #include "worker/results.h"
 #include "worker/sql.h"
@@ -133,7 +134,8 @@ static void add_place(struct columns *c, const struct work *work)
     columns_int(c, 3, work->req->offset);
 }
 
-static bool add_kind(struct worker *w, struct db_unit *unit, enum settle_kind kind)
+static bool add_kind(struct worker *w, struct db_unit *unit, struct db_unit *kept,
+                     enum settle_kind kind)
 {
     static const char *const sql[SETTLE_KINDS] = {
         [SETTLE_OUTCOME] = SQL_SETTLE, [SETTLE_REPUBLISH] = SQL_PLACE, [SETTLE_PARK] = SQL_PARK
@@ -156,6 +158,8 @@ static bool add_kind(struct worker *w, struct db_unit *unit, enum settle_kind ki
         columns_value(&c, w->version);
     }
     db_add(unit, sql[kind], c.params_n, c.params);
+    if (w->writes->n[kind] > 0)
+        db_add(kept, sql[kind], c.params_n, c.params);
     columns_done(&c);
     return good;
 }
@@ -274,11 +278,32 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
     kick(w);
 }
 
+/* What is kept of it for a failover is only what it writes. */
+static struct db_unit *make_unit(struct worker *w)
+{
+    struct db_unit *unit = db_unit_new(), *kept = db_unit_new();
+    bool good = unit != NULL && kept != NULL;
+
+    if (!good) {
+        db_unit_free(unit);
+        db_unit_free(kept);
+        return NULL;
+    }
+    db_unit_transaction(unit);
+    for (int kind = 0; kind < SETTLE_KINDS; kind++)
+        good = add_kind(w, unit, kept, (enum settle_kind)kind) && good;
+    good = add_results(w, unit) && good;
+    db_unit_keep_as(unit, kept);
+    if (good)
+        return unit;
+    db_unit_free(unit);
+    return NULL;
+}
+
 static void turn(void *arg)
 {
     struct worker *w = arg;
     struct db_unit *unit;
-    bool good;
 
     w->writes->kicked = false;
     if (w->writes->in_flight)
@@ -287,16 +312,9 @@ static void turn(void *arg)
     if (w->writes->n[SETTLE_OUTCOME] + w->writes->n[SETTLE_REPUBLISH] + w->writes->n[SETTLE_PARK] ==
         0)
         return;
-    unit = db_unit_new();
-    good = unit != NULL;
-    if (good) {
-        db_unit_transaction(unit);
-        for (int kind = 0; kind < SETTLE_KINDS; kind++)
-            good = add_kind(w, unit, (enum settle_kind)kind) && good;
-        good = add_results(w, unit) && good;
-    }
+    unit = make_unit(w);
     checkpoint("ledger.outcomes");
-    w->writes->in_flight = good && db_submit(w->facts, unit, on_reply, w) == 0;
+    w->writes->in_flight = unit != NULL && db_submit(w->facts, unit, on_reply, w) == 0;
     if (!w->writes->in_flight)
         worker_exit(w, 1);
 }
@@ -334,8 +352,22 @@ static void on_other(void *arg, const struct db_reply *reply, const struct err *
     recover_later(w); /* a mark may be among them: what the done map says is marked again */
 }
 
-/* Sends a unit of facts that nobody waits for; kept over a reconnect. Takes the unit. */
-static void send_other(struct worker *w, struct db_unit *unit, bool good)
+static void on_marked(void *arg, const struct db_reply *reply, const struct err *err,
+                      const char *sqlstate)
+{
+    struct worker *w = arg;
+
+    on_other(arg, reply, err, sqlstate);
+    for (size_t row = 0; err == NULL && row < db_rows(reply, 0); row++) {
+        struct uuid id;
+
+        if (uuid_parse(db_text(reply, 0, row, 0), &id))
+            readback_add(w, &id);
+    }
+}
+
+/* Sends a unit of facts; kept over a reconnect. Takes the unit. */
+static void send_fact(struct worker *w, struct db_unit *unit, bool good, db_done_fn *done)
 {
     if (unit == NULL || !good) {
         db_unit_free(unit);
@@ -344,11 +376,17 @@ static void send_other(struct worker *w, struct db_unit *unit, bool good)
     }
     db_unit_keep(unit);
     checkpoint("ledger.fact");
-    if (db_submit(w->facts, unit, on_other, w) != 0) {
+    if (db_submit(w->facts, unit, done, w) != 0) {
         worker_exit(w, 1);
         return;
     }
     w->writes->others++;
+}
+
+/* One that nobody waits for. */
+static void send_other(struct worker *w, struct db_unit *unit, bool good)
+{
+    send_fact(w, unit, good, on_other);
 }
 
 void writes_task(struct worker *w, const struct work *work)
@@ -402,7 +440,7 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
     good = columns_close(&c);
     if (unit != NULL)
         db_add(unit, SQL_MARK, 1, c.params);
-    send_other(w, unit, good);
+    send_fact(w, unit, good, on_marked);
     /* in a transaction of its own: of two workers that mark the last items at the same time, the
      * later one sees both marks */
     unit = db_unit_new();
@@ -412,19 +450,57 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
     columns_done(&c);
 }
 
-void writes_close_lost(struct worker *w, const struct uuid *request_id)
+static void add_found(struct columns *c, const struct writes_found *f)
 {
-    struct db_unit *unit = db_unit_new();
-    struct columns c;
-    bool good;
+    columns_uuid(c, 0, &f->request_id);
+    columns_text(c, 1, item_state_name(f->outcome));
+    columns_text(c, 2, f->finished_at);
+    columns_text(c, 3, f->error_class[0] == '\0' ? NULL : f->error_class);
+    columns_text(c, 4, f->error_message[0] == '\0' ? NULL : f->error_message);
+    columns_bool(c, 5, f->error_retryable);
+    columns_text(c, 6, f->access_verdict);
+}
 
-    columns_open(&c, 1);
-    columns_uuid(&c, 0, request_id);
-    good = columns_close(&c);
-    if (unit != NULL)
-        db_add(unit, SQL_CLOSE_LOST, 1, c.params);
-    columns_done(&c);
+/* Takes the columns of one statement about lost outcomes; the request ids are the first one. */
+static void send_lost(struct worker *w, struct columns *c, const char *sql)
+{
+    bool good = columns_close(c);
+    struct db_unit *unit = db_unit_new();
+
+    if (unit != NULL) {
+        db_add(unit, SQL_CLOSE_LOST, 1, c->params);
+        db_add(unit, sql, c->params_n, c->params);
+    }
     send_other(w, unit, good);
+    unit = db_unit_new();
+    if (unit != NULL)
+        db_add(unit, SQL_COMPLETE, 1, c->params);
+    send_other(w, unit, good);
+    columns_done(c);
+}
+
+void writes_take_back(struct worker *w, const struct writes_found *found, size_t n)
+{
+    struct columns c;
+
+    if (n == 0)
+        return;
+    columns_open(&c, 7);
+    for (size_t i = 0; i < n; i++)
+        add_found(&c, &found[i]);
+    send_lost(w, &c, SQL_TAKE_BACK);
+}
+
+void writes_mark_lost(struct worker *w, const struct uuid *request_ids, size_t n)
+{
+    struct columns c;
+
+    if (n == 0)
+        return;
+    columns_open(&c, 1);
+    for (size_t i = 0; i < n; i++)
+        columns_uuid(&c, 0, &request_ids[i]);
+    send_lost(w, &c, SQL_MARK_LOST);
 }
 
 bool writes_idle(const struct worker *w)

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/base/limits.h"
 #include "common/base/uuid.h"
+#include "worker/flow.h"
 
 struct work;
 struct worker;
@@ -26,9 +28,19 @@ void writes_task(struct worker *w, const struct work *work);
 void writes_judged(struct worker *w, const struct work *work);
 /* These results are out. */
 void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n);
-/* The result of this request is out while the ledger lost its outcome: an attempt that is still
- * open there holds a slot and the content for nothing. */
-void writes_close_lost(struct worker *w, const struct uuid *request_id);
+/* What the result of a request says whose outcome the ledger lost. */
+struct writes_found {
+    struct uuid request_id;
+    enum item_state outcome; /* an end */
+    char finished_at[40];    /* RFC 3339 */
+    char error_class[64], error_message[TEXT_FIELD_MAX_BYTES + 1]; /* "": none */
+    bool error_retryable;
+    char access_verdict[32];
+};
+/* Written as the outcome, and marked as out; attempts still open there are closed. */
+void writes_take_back(struct worker *w, const struct writes_found *found, size_t n);
+/* Their results are out, but not in the result topic any more: only marked. */
+void writes_mark_lost(struct worker *w, const struct uuid *request_ids, size_t n);
 bool writes_idle(const struct worker *w); /* nothing waits or is under way */
 
 #endif

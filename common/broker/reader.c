@@ -14,6 +14,13 @@ struct reader_part {
     int64_t end;  /* high watermark at reader_open, open transactions included */
 };
 
+/* Where to begin. */
+struct reader_from {
+    enum reader_start start;
+    bool since;
+    int64_t since_ms;
+};
+
 struct reader {
     struct client *client;
     const char *topic;
@@ -116,15 +123,35 @@ static int start_at_end(struct reader *r, int64_t deadline_ms, struct err *err)
     return 0;
 }
 
+/* Nothing as young in a partition: its end. */
+static int start_since(struct reader *r, int64_t since_ms, int64_t deadline_ms, struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(r->parts_n);
+    rd_kafka_resp_err_t code;
+
+    for (int i = 0; i < r->parts_n; i++)
+        rd_kafka_topic_partition_list_add(list, r->topic, i)->offset = since_ms;
+    code = rd_kafka_offsets_for_times(r->client->rk, list, left_ms(deadline_ms));
+    for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        int64_t offset = list->elems[i].offset;
+
+        code = list->elems[i].err;
+        r->parts[i].next = offset >= 0 ? offset : r->parts[i].end;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : client_err(err, code, r->topic, NULL);
+}
+
 /* The start of the log is given by name: it may move on before the first fetch. */
-static int assign(struct reader *r, enum reader_start start, struct err *err)
+static int assign(struct reader *r, const struct reader_from *from, struct err *err)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(r->parts_n);
     rd_kafka_resp_err_t code;
 
     for (int i = 0; i < r->parts_n; i++) {
         rd_kafka_topic_partition_list_add(list, r->topic, i)->offset =
-            start == READER_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : r->parts[i].next;
+            from->start == READER_BEGINNING && !from->since ? RD_KAFKA_OFFSET_BEGINNING
+                                                            : r->parts[i].next;
         if (r->parts[i].next < r->parts[i].end)
             r->open_n++;
     }
@@ -133,8 +160,8 @@ static int assign(struct reader *r, enum reader_start start, struct err *err)
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : client_err(err, code, r->topic, NULL);
 }
 
-static int start_reading(struct reader *r, const struct kafka_props *props, enum reader_start start,
-                         int64_t deadline_ms, struct err *err)
+static int start_reading(struct reader *r, const struct kafka_props *props,
+                         const struct reader_from *from, int64_t deadline_ms, struct err *err)
 {
     struct admin *a = admin_new(props, READER_CLIENT_ID, left_ms(deadline_ms), err);
     int rc;
@@ -150,13 +177,15 @@ static int start_reading(struct reader *r, const struct kafka_props *props, enum
         return -1;
     rd_kafka_poll_set_consumer(r->client->rk);
     client_warm(r->client, r->topic, left_ms(deadline_ms)); /* else a timer finds the leaders */
-    if (start == READER_END && start_at_end(r, deadline_ms, err) != 0)
+    if (from->since && start_since(r, from->since_ms, deadline_ms, err) != 0)
         return -1;
-    return assign(r, start, err);
+    if (from->start == READER_END && start_at_end(r, deadline_ms, err) != 0)
+        return -1;
+    return assign(r, from, err);
 }
 
-struct reader *reader_open(const struct kafka_props *props, const char *topic,
-                           enum reader_start start, int timeout_ms, struct err *err)
+static struct reader *open_from(const struct kafka_props *props, const char *topic,
+                                const struct reader_from *from, int timeout_ms, struct err *err)
 {
     struct reader *r = calloc(1, sizeof(*r));
     int rc;
@@ -166,12 +195,28 @@ struct reader *reader_open(const struct kafka_props *props, const char *topic,
         return NULL;
     }
     r->topic = topic;
-    rc = start_reading(r, props, start, clock_boot_ms() + timeout_ms, err);
+    rc = start_reading(r, props, from, clock_boot_ms() + timeout_ms, err);
     r->topic = NULL; /* the caller's; not needed any more */
     if (rc == 0)
         return r;
     reader_close(r);
     return NULL;
+}
+
+struct reader *reader_open(const struct kafka_props *props, const char *topic,
+                           enum reader_start start, int timeout_ms, struct err *err)
+{
+    const struct reader_from from = { .start = start };
+
+    return open_from(props, topic, &from, timeout_ms, err);
+}
+
+struct reader *reader_open_since(const struct kafka_props *props, const char *topic,
+                                 int64_t since_ms, int timeout_ms, struct err *err)
+{
+    const struct reader_from from = { .since = true, .since_ms = since_ms };
+
+    return open_from(props, topic, &from, timeout_ms, err);
 }
 
 static void reach(struct reader *r, int32_t partition, int64_t next)

@@ -49,7 +49,7 @@ void db_lost(struct db *db, const struct err *err)
         db->attempts = 0;
     db->attempts++;
     db_connect_close(db);
-    db->broken = db->listening = db->failed_for_good = false;
+    db->broken = db->listening = db->failed_for_good = db->held = false;
     db->tell_up = false;
     db->tell_down = true;
     if (db->state != DB_DOWN)
@@ -68,6 +68,8 @@ static void on_timer(void *arg)
         db_connect_start(db);
     } else if (db->state == DB_UP) {
         db_pipe_watchdog(db);
+    } else if (db->held) {
+        db_set_up_go_on(db);
     } else {
         err_set(&err, ERR_UNREACHABLE, "PostgreSQL does not answer within %d ms",
                 DB_CONNECT_TIMEOUT_MS);
@@ -209,6 +211,7 @@ static bool copy_config(struct db *db, const struct db_config *config)
     db->channel = str_dup(config->channel);
     db->sql = db_sql_new(config->schema != NULL ? config->schema : "rebuild");
     db->statement_timeout_ms = config->statement_timeout_ms;
+    db->after = config->after;
     return db->conninfo != NULL && db->application_name != NULL && db->sql != NULL &&
            (db->channel != NULL || config->channel == NULL);
 }

@@ -37,6 +37,9 @@ struct db_config {
     const char *schema;           /* "rebuild" */
     int statement_timeout_ms;     /* 0: none */
     const char *channel;          /* LISTEN on it after each connect; NULL: do not listen */
+    /* Comes up only when that one is up and what it kept is answered, so that a kept write may lean
+     * on one that was committed there before it. Freed together; NULL: none. */
+    const struct db *after;
 };
 
 struct db_handlers {
@@ -83,6 +86,10 @@ void db_unit_transaction(struct db_unit *unit);
  * and sent again, in order and without callback, after a reconnect. Without this, a lost connection
  * ends the unit with ERR_UNREACHABLE: whether it was done is unknown. */
 void db_unit_keep(struct db_unit *unit);
+/* The same for DB_KEEP_MS after the commit, but what is sent again then is `kept`, which may do more
+ * where rows were lost; a connection that dies before the answer ends the unit. Takes kept, whose
+ * callback nobody needs. */
+void db_unit_keep_as(struct db_unit *unit, struct db_unit *kept);
 
 /* fn runs exactly once, from the loop, and not at all after db_free, which it may call. reply is
  * borrowed and NULL when err is set; sqlstate is never NULL, "" without one. A unit that was not

@@ -58,6 +58,7 @@ void db_keep_replay(struct db *db)
         list_remove(&db->kept, &unit->kept_node);
         db_unit_rewind(unit);
         unit->replayed = true;
+        db->replays++;
         unit->delivered = false;
         list_insert_after(&db->waiting, at, &unit->node);
         at = &unit->node;

@@ -131,8 +131,13 @@ static void unit_answered(struct db *db, struct db_unit *unit)
     int64_t now_ms = db->heard_ms;
 
     list_remove(&db->wire, &unit->node);
+    db->replays -= unit->replayed ? 1 : 0;
     if (unit->keep && unit->failure == NULL)
         db_keep_add(db, unit, now_ms);
+    if (unit->kept_as != NULL && unit->failure == NULL) {
+        db_keep_add(db, unit->kept_as, now_ms);
+        unit->kept_as = NULL;
+    }
     if (!unit->internal) /* a new server's first words prove nothing of the old one's commits */
         db_keep_purge(db, now_ms);
     list_push(&db->done, &unit->node);

@@ -7,6 +7,8 @@
 
 #define CHANNEL_QUOTED_BYTES 130 /* 63 bytes are the server's limit, each could be a quote */
 
+#define HELD_LOOK_MS         20  /* the other connection is back within this time, mostly */
+
 /* What follows after a connection is made: first, are we talking to the server itself? */
 #define ASK_PID "select pg_backend_pid()"
 /* Times as ISO text whatever the database or role says; the time-out for the whole session. */
@@ -38,8 +40,18 @@ static void send_one(struct db *db, const char *sql, const char *param, db_done_
     send_internal(db, unit, fn);
 }
 
+static bool must_wait(const struct db *after)
+{
+    return after != NULL && (after->state != DB_UP || after->replays > 0);
+}
+
 static void up(struct db *db)
 {
+    db->held = must_wait(db->after);
+    if (db->held) {
+        event_timer_start(db->timer, HELD_LOOK_MS, 0);
+        return;
+    }
     event_timer_stop(db->timer);
     db->up_ms = event_now_ms(db->loop);
     db->failed_for_good = false;
@@ -101,6 +113,11 @@ static void on_pid(void *arg, const struct db_reply *reply, const struct err *er
     }
     snprintf(number, sizeof(number), "%d", db->statement_timeout_ms);
     send_one(db, SET_SESSION, number, on_session);
+}
+
+void db_set_up_go_on(struct db *db)
+{
+    up(db);
 }
 
 void db_set_up(struct db *db)

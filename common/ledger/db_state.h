@@ -62,6 +62,9 @@ struct db {
     bool listening;
     bool encrypted;                 /* the socket may be empty though libpq has more to read */
     bool broken;                    /* libpq failed inside db_submit; the kick deals with it */
+    const struct db *after;         /* NULL: none */
+    bool held;                      /* set up; waits for `after`, which the timer looks at */
+    size_t replays;                 /* kept units that were sent again and are not answered */
     char last_words[ERR_MSG_BYTES]; /* a FATAL message that belongs to no statement */
 
     struct list waiting; /* units not sent */
@@ -92,6 +95,7 @@ void db_connect_step(struct db *db);  /* the socket is ready */
 void db_connect_close(struct db *db);
 void db_watch(struct db *db, unsigned interest); /* the connection's socket as it is now */
 void db_set_up(struct db *db);                   /* connected: leads to DB_UP */
+void db_set_up_go_on(struct db *db);             /* held: looks whether it may come up now */
 
 /* db_pipe.c */
 void db_pipe_send(struct db *db); /* as many waiting units as may go; sets broken on failure */

@@ -31,6 +31,7 @@ void db_unit_free(struct db_unit *unit)
 {
     if (unit == NULL)
         return;
+    db_unit_free(unit->kept_as);
     db_reply_free(unit->reply);
     forget_failure(unit);
     for (size_t i = 0; i < unit->n; i++)
@@ -127,9 +128,16 @@ void db_unit_keep(struct db_unit *unit)
     unit->keep = true;
 }
 
+void db_unit_keep_as(struct db_unit *unit, struct db_unit *kept)
+{
+    kept->keep = true;
+    kept->delivered = true; /* nobody waits for it */
+    unit->kept_as = kept;
+}
+
 bool db_unit_prepare(struct db_unit *unit, struct db_sql *sql)
 {
-    if (unit->out_of_memory)
+    if (unit->out_of_memory || (unit->kept_as != NULL && !db_unit_prepare(unit->kept_as, sql)))
         return false;
     for (size_t i = 0; i < unit->n; i++) {
         struct db_statement *st = &unit->statements[i];
@@ -147,6 +155,8 @@ bool db_unit_prepare(struct db_unit *unit, struct db_sql *sql)
         free(st->owned);
         st->sql = st->owned = copy;
     }
+    if (unit->delivered)
+        return true;
     unit->reply = calloc(1, sizeof(*unit->reply) + unit->n * sizeof(unit->reply->results[0]));
     if (unit->reply == NULL)
         return false;

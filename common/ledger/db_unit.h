@@ -40,6 +40,7 @@ struct db_unit {
     struct buf bytes;
     bool out_of_memory; /* or out of bounds: cannot be submitted */
     bool transaction, keep;
+    struct db_unit *kept_as;    /* kept in its place; owned until then */
     bool internal;              /* the connection's own, such as LISTEN */
     bool replayed;              /* was answered before; nobody waits for it */
     bool prefixed;              /* sent with a statement for its settings before its own */

@@ -8,6 +8,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/limits.h"
 #include "common/base/uuid.h"
 #include "common/record/content.h"
 
@@ -66,6 +67,9 @@ struct result_brief {
     char finished_at[40];
     int attempt;
     double build_s;
+    char error_message[TEXT_FIELD_MAX_BYTES + 1]; /* "" if none */
+    bool error_retryable;
+    char access_verdict[32]; /* "" if it says none */
 };
 int result_read(const char *json, size_t len, struct result_brief *ret, struct err *err);
 

@@ -57,6 +57,12 @@ static int read_timing(const struct json_at *data, struct result_brief *ret)
     return need_text(&timing, "finished_at", ret->finished_at, sizeof ret->finished_at);
 }
 
+static void read_access(const struct json_at *data, struct result_brief *ret)
+{
+    json_copy(json_get(data->node, "access"), "verdict", ret->access_verdict,
+              sizeof ret->access_verdict);
+}
+
 static int read_data(const struct json_at *data, struct result_brief *ret)
 {
     struct json_at error;
@@ -70,6 +76,9 @@ static int read_data(const struct json_at *data, struct result_brief *ret)
         return -1;
     ret->attempt = (int)attempt;
     json_copy(error.node, "class", ret->error_class, sizeof ret->error_class);
+    json_copy(error.node, "message", ret->error_message, sizeof ret->error_message);
+    json_flag(error.node, "retryable", &ret->error_retryable);
+    read_access(data, ret);
     json_copy(data->node, "replica", ret->replica, sizeof ret->replica);
     return 0;
 }

@@ -38,6 +38,7 @@ struct db_unit {
     struct fake_statement statements[FAKE_STATEMENTS];
     size_t n;
     bool keep;
+    struct db_unit *kept_as;
     db_done_fn *fn;
     void *arg;
 };
@@ -77,6 +78,7 @@ void db_unit_free(struct db_unit *unit)
 {
     if (unit == NULL)
         return;
+    db_unit_free(unit->kept_as);
     for (size_t i = 0; i < unit->n; i++)
         for (size_t k = 0; k < unit->statements[i].params_n; k++)
             free(unit->statements[i].params[k]);
@@ -140,6 +142,11 @@ void db_unit_transaction(struct db_unit *unit)
 void db_unit_keep(struct db_unit *unit)
 {
     unit->keep = true;
+}
+
+void db_unit_keep_as(struct db_unit *unit, struct db_unit *kept)
+{
+    unit->kept_as = kept;
 }
 
 int db_submit(struct db *db, struct db_unit *unit, db_done_fn *fn, void *arg)

@@ -23,6 +23,7 @@
 #include "worker/intake.h"
 #include "worker/meters.h"
 #include "worker/presence.h"
+#include "worker/readback.h"
 #include "worker/recover.h"
 #include "worker/results.h"
 #include "worker/sql.h"
@@ -55,6 +56,7 @@ static inline void fake_worker_parts(struct worker *w)
     assert_int_equal(presence_init(w), 0);
     assert_int_equal(results_init(w), 0);
     assert_int_equal(recover_init(w), 0);
+    assert_int_equal(readback_init(w), 0);
 }
 
 /* A member of the group that owns nothing yet; replica "a" has two slots. */
@@ -123,6 +125,7 @@ static inline void fake_worker_free(struct worker *w)
     fake_requests_free(w);
     http_free(NULL);
     recover_done(w);
+    readback_done(w);
     results_done(w);
     presence_done(w);
     writes_done(w);

@@ -18,6 +18,7 @@ static char told[512];               /* what the callbacks were told, in order *
 static const char *names[NAMES_MAX]; /* of the units submitted, for their callbacks */
 static size_t names_n;
 struct err pq_err;
+const struct db *pq_after;
 
 static void tell(const char *what)
 {
@@ -73,7 +74,8 @@ void pq_make(const char *conninfo, const char *channel)
                                       .application_name = "test",
                                       .schema = "rebuild",
                                       .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
-                                      .channel = channel };
+                                      .channel = channel,
+                                      .after = pq_after };
     const struct db_handlers handlers = { on_up, on_down, on_notify, NULL };
 
     pq_db = db_new(pq_loop, &config, &handlers);
@@ -86,6 +88,7 @@ int pq_set_up(void **state)
     pq_begin();
     pq_loop = event_loop_new();
     pq_db = NULL;
+    pq_after = NULL;
     told[0] = '\0';
     names_n = 0;
     memset(&pq_err, 0, sizeof(pq_err));

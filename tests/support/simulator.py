@@ -87,6 +87,10 @@ class SimulatedConnect:
     def release(self):
         self.faults(hold_builds=False)
 
+    def release_held(self):
+        """Ends the builds that are held; those that start next are held again."""
+        self.post("/builds/release")
+
     def state(self):
         return self.request("/state")
 

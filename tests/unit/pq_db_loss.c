@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/base/limits.h"
+#include "common/ledger/db_state.h"
 #include "tests/support/pq_fixture.h"
 
 static void a_lost_connection_sends_what_must_be_kept_again_in_its_order(void **state)
@@ -48,6 +49,63 @@ static void a_lost_connection_sends_what_must_be_kept_again_in_its_order(void **
     pq_run(answers);
     pq_told("k3=3 k4=4 w=5"); /* k1 and k2 have told theirs before */
     assert_int_equal(db_backlog(pq_db), 0);
+    pq_script((const struct pq_step[]){ FINISH });
+}
+
+static void another_unit_can_be_kept_in_the_place_of_one(void **state)
+{
+    const struct pq_step script[] = { SEND("u"), SYNC,    CONSUME,     ANSWER("1"), SEND("k"),
+                                      SYNC,      CONSUME, ANSWER("2"), END };
+    const struct pq_step lost[] = { SEND("v"),          SYNC,          LOST,
+                                    CONNECT(HOSTS_1_2), SEND("again"), SYNC,
+                                    SEND("k"),          SYNC,          CONSUME,
+                                    ANSWER("x"),        ANSWER("y"),   END };
+    struct db_unit *u = pq_unit("u"), *v = pq_unit("v");
+
+    (void)state;
+    pq_connect();
+    pq_script(script);
+    db_unit_keep_as(u, pq_unit("again"));
+    pq_submit_unit(u, "u");
+    pq_idle(pq_loop, 1);
+    pq_submit_kept("k");
+    pq_play(pq_loop);
+    pq_told("u=1 k=2");
+    pq_script(lost);
+    db_unit_keep_as(v, pq_unit("never")); /* not answered: it is not known to be committed */
+    pq_submit_unit(v, "v");
+    pq_play(pq_loop);
+    pq_told("down v! up");
+    assert_int_equal(db_backlog(pq_db), 0);
+    pq_run((const struct pq_step[]){ LOST, CONNECT(HOSTS_1_2), SEND("again"), SYNC, SEND("k"), SYNC,
+                                     END }); /* kept for the next loss, too */
+    pq_told("down up");
+    pq_script((const struct pq_step[]){ FINISH });
+}
+
+static void a_connection_that_follows_another_comes_up_after_what_that_one_kept(void **state)
+{
+    const struct pq_step connect[] = { CONNECT(HOSTS_1_2), END };
+    struct db *first = calloc(1, sizeof(*first));
+
+    (void)state;
+    assert_non_null(first);
+    pq_after = first;
+    pq_make(CONNINFO, NULL);
+    pq_script(connect);
+    pq_play(pq_loop);
+    pq_idle(pq_loop, 10 * DB_CONNECT_TIMEOUT_MS);
+    pq_told("");
+    first->state = DB_UP;
+    first->replays = 1;
+    pq_idle(pq_loop, 1000);
+    pq_told("");
+    first->replays = 0;
+    pq_idle(pq_loop, 1000);
+    pq_told("up");
+    first->state = DB_DOWN; /* it goes on */
+    assert_true(db_is_up(pq_db));
+    free(first);
     pq_script((const struct pq_step[]){ FINISH });
 }
 
@@ -216,6 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_lost_connection_sends_what_must_be_kept_again_in_its_order),
+        T(another_unit_can_be_kept_in_the_place_of_one),
+        T(a_connection_that_follows_another_comes_up_after_what_that_one_kept),
         T(a_partial_answer_of_a_kept_unit_is_forgotten_when_it_is_sent_again),
         T(kept_writes_are_forgotten_once_a_later_answer_proves_the_server_alive),
         T(a_server_that_owes_an_answer_too_long_counts_as_lost),

@@ -3,6 +3,7 @@
 #include "tests/support/fake_worker.h"
 
 #include "common/base/uuid.h"
+#include "worker/restore.h"
 
 #define ATTEMPT "99999999-aaaa-4bbb-8ccc-dddddddddddd"
 #define CONTENT                                                                \
@@ -345,18 +346,70 @@ static void an_end_that_was_taken_goes_on_to_the_validation(void **state)
     assert_non_null(fake_call("/content/" FAKE_GUID "/"));
 }
 
-static void an_end_with_another_token_is_given_up(void **state)
+static void an_end_without_a_row_brings_its_attempt_along_and_is_then_given_up(void **state)
 {
+    static const struct fake_rows none[] = { { SQL_GIVE, { "0|0" } },
+                                             { SQL_REPLICAS, { replica_row } },
+                                             { NULL, { NULL } } };
     struct db_unit *unit = ended();
     struct work *work = fake_work(w, '1');
+    char id[64];
 
     (void)state;
-    fake_answer(unit, (const struct fake_rows[]){ { SQL_GIVE, { "0|0" } },
-                                                  { SQL_REPLICAS, { replica_row } },
-                                                  { NULL, { NULL } } });
+    str_copy(id, sizeof(id), fake_param(unit, SQL_END, 0));
+    assert_int_equal(fake_at(unit, SQL_RESTORE), -1); /* not in every turn */
+    fake_answer(unit, none);
+    assert_int_equal(work->state, WORK_ENDING); /* asked about, it would be built again */
+    unit = fake_wait_unit(w, SQL_END);
+    assert_true(fake_at(unit, SQL_RESTORE) >= 0);
+    assert_true(fake_at(unit, SQL_RESTORE) < fake_at(unit, SQL_END));
+    assert_string_equal(fake_param(unit, SQL_RESTORE, 0), id);
+    assert_string_equal(fake_param(unit, SQL_RESTORE, 3), "{1}");
+    assert_string_equal(fake_param(unit, SQL_RESTORE, 8), "{\"T1\"}");
+    fake_answer(unit, none); /* another token: somebody else owns the build */
     assert_int_equal(work->state, WORK_ASKING);
     assert_true(uuid_is_nil(&work->attempt.id));
     assert_false(tracker_is_done(part->tracker, 0));
+}
+
+static void what_is_kept_of_an_end_restores_its_attempt_first(void **state)
+{
+    const struct db_unit *unit = ended(), *kept = unit->kept_as;
+
+    (void)state;
+    assert_non_null(kept);
+    assert_int_equal(fake_at(kept, SQL_CLAIM), -1);
+    assert_true(fake_at(kept, SQL_LOCK_ITEMS) >= 0);
+    assert_true(fake_at(kept, SQL_LOCK_ITEMS) < fake_at(kept, SQL_RESTORE));
+    assert_true(fake_at(kept, SQL_RESTORE) < fake_at(kept, SQL_END));
+    assert_string_equal(fake_param(kept, SQL_END, 0), fake_param(unit, SQL_END, 0));
+}
+
+static void open_builds_are_restored_when_the_ledger_is_back(void **state)
+{
+    struct db_unit *unit;
+
+    (void)state;
+    grant(claimed());
+    fake_http(fake_call("/build"), HTTP_OK, 202, "{\"task_id\":\"T1\"}");
+    restore_builds(w);
+    unit = fake_wait_unit(w, SQL_RESTORE);
+    assert_true(fake_at(unit, SQL_LOCK_ITEMS) < fake_at(unit, SQL_RESTORE));
+    fake_answer(unit, (const struct fake_rows[]){ { SQL_RESTORE, { ATTEMPT } }, { NULL, { NULL } } });
+    assert_true(fake_work(w, '1')->attempt.doubt); /* its end brings it along, too */
+}
+
+static void a_result_whose_outcome_is_lost_is_not_marked_but_read_back(void **state)
+{
+    struct uuid id = fake_id('1');
+
+    (void)state;
+    writes_mark(w, &id, 1);
+    fake_answer(fake_wait_unit(w, SQL_MARK),
+                (const struct fake_rows[]){ { SQL_MARK, { FAKE_ID "1" } }, { NULL, { NULL } } });
+    assert_string_equal(fake_param(fake_wait_unit(w, SQL_LOST_SINCE), SQL_LOST_SINCE, 0),
+                        "{\"" FAKE_ID "1\"}");
+    fake_fail(fake_wait_unit(w, SQL_LOST_SINCE), ERR_UNREACHABLE, "");
 }
 
 static void an_end_whose_answer_was_lost_is_sent_again(void **state)
@@ -416,7 +469,10 @@ int main(void)
         T(a_claim_granted_on_another_replica_goes_there),
         T(a_lost_claim_of_a_cancelled_campaign_ends),
         T(an_end_that_was_taken_goes_on_to_the_validation),
-        T(an_end_with_another_token_is_given_up),
+        T(an_end_without_a_row_brings_its_attempt_along_and_is_then_given_up),
+        T(what_is_kept_of_an_end_restores_its_attempt_first),
+        T(open_builds_are_restored_when_the_ledger_is_back),
+        T(a_result_whose_outcome_is_lost_is_not_marked_but_read_back),
         T(an_end_whose_answer_was_lost_is_sent_again),
         T(a_post_is_not_let_through_once_the_partition_went),
         T(a_replica_whose_row_is_gone_gets_no_claim),
