@@ -75,7 +75,7 @@ static int connect_ledger(struct worker *w, struct err *err)
     struct db_config config = { .conninfo = w->config->shared.database_url,
                                 .application_name = "rebuild-worker",
                                 .schema = w->config->shared.schema,
-                                .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS,
+                                .statement_timeout_ms = (int)w->config->database_timeout_ms,
                                 .channel = w->channel };
 
     w->db = db_new(w->loop, &config, &(struct db_handlers){ on_up, on_down, on_notify, w });
