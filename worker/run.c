@@ -46,10 +46,23 @@ static void on_down(void *arg, const struct err *err)
     log_warn("postgresql.down", NULL, "%s", err->msg);
 }
 
+/* Once, and again only after a connection that could. */
+static void say_deaf(struct worker *w)
+{
+    bool deaf = !db_listening(w->db);
+
+    if (deaf && !w->deaf)
+        log_warn("postgresql.no_listen", NULL,
+                 "no LISTEN: a pooler stands before PostgreSQL, or refuses it; a slot that another "
+                 "worker frees is found within a second instead of at once");
+    w->deaf = deaf;
+}
+
 static void on_up(void *arg)
 {
     struct worker *w = arg;
 
+    say_deaf(w);
     if (w->mode == RUN_STARTING)
         return;
     log_info("postgresql.up", NULL, "connected");
