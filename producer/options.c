@@ -13,7 +13,7 @@ const char *const producer_known_elsewhere[] = {
     "worker-id",
     "admin-listen",
     "max-inflight",
-    "kafka-session-timeout",
+    "kafka-session-timeout", "database-timeout",
     "build-timeout",
     "access-timeout",
     "replica-max-validations",

@@ -69,8 +69,12 @@ static const char *why_not_ready(const struct worker *w)
 {
     if (!db_is_up(w->db) || !db_is_up(w->facts))
         return "PostgreSQL is not connected";
-    if (!w->member)
+    if (!w->member && !w->was_member)
         return "the consumer group was not joined yet";
+    if (!w->member)
+        return "not a member of the consumer group: Kafka is away, or a rebalance goes on";
+    if (!results_healthy(w))
+        return "results cannot be published, so no builds start";
     for (size_t i = 0; i < w->parts.n; i++)
         if (w->parts.items[i].refused)
             return "a partition was refused, see the log: partition.refused";

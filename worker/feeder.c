@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/base/checkpoint.h"
-#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/event/event.h"
 #include "common/ledger/db.h"
@@ -132,7 +131,8 @@ int feeder_start(struct worker *w, struct err *err)
     const struct db_config config = { .conninfo = w->config->shared.database_url,
                                       .application_name = "rebuild-worker feeder",
                                       .schema = w->config->shared.schema,
-                                      .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS };
+                                      .statement_timeout_ms =
+                                          (int)w->config->database_timeout_ms };
 
     if (f == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the feeder");

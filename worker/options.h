@@ -13,6 +13,7 @@ struct worker_config {
     char *admin_listen; /* "[host]:port"; port 0: a free one */
     int64_t max_inflight;
     int64_t kafka_session_timeout_ms;
+    int64_t database_timeout_ms; /* of one statement */
     int64_t build_timeout_ms;
     int64_t access_timeout_ms;
     int64_t replica_max_validations; /* 0: as many as builds */

@@ -331,7 +331,7 @@ static void assign(struct worker *w)
     if (consumer_assign(w->consumer, list, n, &err) != 0) {
         log_warn("kafka.assign", NULL, "%s", err.msg); /* superseded: its own event follows */
     } else {
-        w->member = true;
+        w->member = w->was_member = true;
         results_assigned(w);
         recover_again(w);
         ask_kick(w);

@@ -50,10 +50,23 @@ static void on_down(void *arg, const struct err *err)
     log_warn("postgresql.down", NULL, "%s", err->msg);
 }
 
+/* Once, and again only after a connection that could. */
+static void say_deaf(struct worker *w)
+{
+    bool deaf = !db_listening(w->db);
+
+    if (deaf && !w->deaf)
+        log_warn("postgresql.no_listen", NULL,
+                 "no LISTEN: a pooler stands before PostgreSQL, or refuses it; a slot that another "
+                 "worker frees is found within a second instead of at once");
+    w->deaf = deaf;
+}
+
 static void on_up(void *arg)
 {
     struct worker *w = arg;
 
+    say_deaf(w);
     if (w->mode == RUN_STARTING)
         return;
     log_info("postgresql.up", NULL, "connected");
@@ -88,7 +101,7 @@ static int connect_ledger(struct worker *w, struct err *err)
     struct db_config config = { .conninfo = w->config->shared.database_url,
                                 .application_name = "rebuild-worker",
                                 .schema = w->config->shared.schema,
-                                .statement_timeout_ms = DB_STATEMENT_TIMEOUT_MS,
+                                .statement_timeout_ms = (int)w->config->database_timeout_ms,
                                 .channel = w->channel };
 
     w->db = db_new(w->loop, &config, &(struct db_handlers){ on_up, on_down, on_notify, w });

@@ -95,7 +95,8 @@ struct worker {
     int leave_code;
     int64_t leave_until_ms;
     bool closed;                      /* the group was left in order */
-    bool member;                      /* assigned, even to nothing, since the last revoke */
+    bool member, was_member;          /* assigned, even to nothing, since the last revoke; ever */
+    bool deaf;                        /* without LISTEN, and it was said */
     bool policies_in_flight, telling; /* worker/campaigns.c */
     bool key_refused;                 /* being confirmed */
     int64_t register_again_ms;        /* the replicas' registration failed; 0: it did not */

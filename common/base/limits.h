@@ -28,7 +28,6 @@
 #define DB_BACKOFF_MAX_MS       10000
 #define DB_KEEP_MS              10000 /* committed writes are kept this long for a failover */
 #define DB_QUEUE_UNITS          20000 /* units waiting for PostgreSQL: then no new builds start */
-#define DB_STATEMENT_TIMEOUT_MS 30000
 #define OUTCOME_BATCH_MS        5     /* outcomes gathered into one commit */
 #define CAMPAIGN_CHECK_MS       2000  /* states and deadlines of the campaigns that are held */
 #define HEARTBEAT_MS            2000  /* worker.last_seen; also the pulse of want_until */

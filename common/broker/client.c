@@ -12,6 +12,7 @@
 static const struct client_setting common_defaults[] = {
     { "socket.nagle.disable", "true" }, /* worth a factor of 2 to 4 for a transaction */
     { "socket.keepalive.enable", "true" },
+    { "reconnect.backoff.max.ms", "2000" }, /* a broker that comes back is met soon */
     { NULL, NULL },
 };
 

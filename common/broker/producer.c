@@ -81,6 +81,7 @@ static struct client *open_client(struct producer *p, const struct kafka_props *
         { "batch.num.messages", "10000" },
         { "queue.buffering.max.messages", "200000" },
         { "message.timeout.ms", "120000" },
+        { "socket.timeout.ms", "20000" }, /* a connection that is half open is given up */
         { "compression.codec", "zstd" }, /* the one codec that 2.0.2 uses with every broker */
         { NULL, NULL },
     };

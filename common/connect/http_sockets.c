@@ -1,6 +1,8 @@
 #include "common/connect/http_sockets.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +11,14 @@
 
 #define TABLE_FIRST 64 /* file descriptors; doubled from there */
 #define KICK_MS     10 /* short against a connection, and seldom enough when all of them fail */
+
+/* A machine that is gone, or a firewall that forgot the connection, answers nothing, not even with a
+ * reset. What was sent and not acknowledged for so long has failed; a connection on which we only
+ * wait, for a long poll, is asked after. */
+#define PEER_GONE_MS     15000
+#define PEER_IDLE_S      15
+#define PEER_ASK_EVERY_S 5
+#define PEER_ASKS        3
 
 /* One watcher for the life of a connection. libcurl drops its interest after each answer and takes
  * it up with the next request; leaving and entering epoll each time would be most of the system
@@ -261,6 +271,19 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
     return 0;
 }
 
+/* The kernel gives what it may; the time-out of the request stands behind it. */
+static void watch_peer(int fd)
+{
+    const int on = 1, idle = PEER_IDLE_S, every = PEER_ASK_EVERY_S, n = PEER_ASKS;
+    const unsigned unanswered = PEER_GONE_MS;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &n, sizeof(n));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered, sizeof(unanswered));
+}
+
 /* An entry that is there is of a socket that libcurl closed untold. It still counts on what it
  * wanted from that number, and will not say it again. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -280,6 +303,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     }
     if (want != 0)
         watched_want(w, want);
+    watch_peer(fd);
     return fd;
 }
 

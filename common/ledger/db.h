@@ -9,9 +9,9 @@
  * (a lower-case letter or _ after the @, not in quotes, dollar quotes or comments) stands for the
  * table or function `name` in the configured schema.
  *
- * statement_timeout, which bounds each statement of a unit, is set once for the session, or, where
- * a pooler stands between (told by the backend's process number, which a pooler does not pass on),
- * by a statement before each unit, local to its transaction. A server that says nothing for that
+ * statement_timeout, which bounds each statement of a unit, and times as ISO text are set once for
+ * the session, or, where a pooler stands between (told by the backend's process number, which a
+ * pooler does not pass on), by a statement before each unit, local to its transaction. A server that says nothing for that
  * time and DB_WATCHDOG_MARGIN_MS more, while it owes an answer, counts as lost. */
 #ifndef COMMON_LEDGER_DB_H
 #define COMMON_LEDGER_DB_H

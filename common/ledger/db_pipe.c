@@ -9,8 +9,10 @@
 #define SET_TRANSACTION                               \
     "select set_config('lock_timeout', '1s', true), " \
     "set_config('idle_in_transaction_session_timeout', '2s', true)"
-#define SET_TIMEOUT      "select set_config('statement_timeout', $1, true)"
-#define SET_BOTH         SET_TRANSACTION ", set_config('statement_timeout', $1, true)"
+/* What db_setup.c sets for the session where there is one. */
+#define SET_LOCALLY      "set_config('DateStyle', 'ISO', true), set_config('statement_timeout', $1, true)"
+#define SET_SESSION      "select " SET_LOCALLY
+#define SET_BOTH         SET_TRANSACTION ", " SET_LOCALLY
 #define SSL_RECORD_READS 2 /* more calls empty what is left of a record of 16 KiB */
 
 /* ---- out ---- */
@@ -37,19 +39,19 @@ static bool make_room(struct db *db, const struct db_unit *unit)
 
 static bool send_prefix(struct db *db, struct db_unit *unit)
 {
-    bool timeout = db->pooled && db->statement_timeout_ms > 0 && !unit->internal;
+    bool pooled = db->pooled && !unit->internal;
     char number[16];
 
-    unit->prefixed = timeout || unit->transaction;
+    unit->prefixed = pooled || unit->transaction;
     if (!unit->prefixed)
         return true;
     snprintf(number, sizeof(number), "%d", db->statement_timeout_ms);
     db->values[0] = number;
     return send_statement(db,
-                          !timeout            ? SET_TRANSACTION
+                          !pooled             ? SET_TRANSACTION
                           : unit->transaction ? SET_BOTH
-                                              : SET_TIMEOUT,
-                          timeout ? 1 : 0);
+                                              : SET_SESSION,
+                          pooled ? 1 : 0);
 }
 
 bool db_pipe_send_unit(struct db *db, struct db_unit *unit)

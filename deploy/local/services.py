@@ -133,12 +133,17 @@ class Postgres(Service):
 
 
 class Kafka(Service):
-    """One node, broker and controller in one. The jars are in Maven's cache."""
+    """One node, broker and controller in one. The jars are in Maven's cache. proxied: a second
+    listener, whose clients are sent to another port, proxied_port, where a proxy stands between."""
 
     name = "kafka"
     start_deadline_s = 90
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile=file:{HERE}/kafka/log4j2.properties"]
+
+    def __init__(self, directory, proxied=False):
+        super().__init__(directory)
+        self.proxied = proxied
 
     @staticmethod
     def classpath():
@@ -148,15 +153,29 @@ class Kafka(Service):
         with open(path, encoding="utf-8") as classpath:
             return classpath.read().strip()
 
+    def listeners(self):
+        """What it listens on, and what it tells its clients: a client goes where it was told."""
+        listens, told = {"PLAINTEXT": "port"}, {"PLAINTEXT": "port"}
+        if self.proxied:
+            listens["PROXIED"], told["PROXIED"] = "behind_port", "proxied_port"
+
+        def text(ports):
+            return ",".join(f"{name}://127.0.0.1:{self.state[port]}" for name, port in ports.items())
+        return text({**listens, "CONTROLLER": "controller_port"}), text(told)
+
     def settings(self):
-        port, controller = self.state["port"], self.state["controller_port"]
+        controller = self.state["controller_port"]
+        listens, told = self.listeners()
         return "".join(f"{name}={value}\n" for name, value in {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": listens,
+            "advertised.listeners": told,
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map":
+                "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": self.file("kafka-data"),
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
@@ -176,6 +195,8 @@ class Kafka(Service):
 
     def prepare(self, options):
         ports_of(self.state, "port", "controller_port")
+        if self.proxied:
+            ports_of(self.state, "behind_port", "proxied_port")
         if self.state.get("formatted"):
             return
         with open(self.file("kafka.properties"), "w", encoding="utf-8") as properties:

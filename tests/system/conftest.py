@@ -6,6 +6,7 @@ Under pytest-xdist each of its processes has servers of its own.
     pool        a migrated database, applied topics, verbs, workers, results (support/pool.py)
     bare_pool   the same with an empty database and no topics
     connect_with  connect_with(items=50, limit=3): a simulator whose content is in the pool's table
+    links       links.kafka, links.postgres, links.replicas[NAME]: a proxy before each (support/links.py)
     pool_logs   the directory of this test's logs, build/test-logs/TESTNAME
 
 The servers are killed and restarted by tests; whatever a test leaves down is started again.
@@ -24,8 +25,10 @@ import pytest
 
 import services
 from broker import Broker
+from links import Links
 from pool import BUILD, Pool, fresh_logs
 from simulator import SimulatedConnect
+from toxiproxy import Toxiproxy
 
 DEADLINE_S = 120
 
@@ -54,7 +57,7 @@ class Stack:
 
     def __init__(self, directory):
         self.postgres = services.Postgres(directory)
-        self.kafka = services.Kafka(directory)
+        self.kafka = services.Kafka(directory, proxied=True)
         self.template = None
 
     def heal(self):
@@ -166,6 +169,23 @@ def connect_with(pool, simulator):
         pool.load_content()
         return pool.connect
     return start
+
+
+@pytest.fixture(scope="session")
+def toxiproxy(stack):
+    server = Toxiproxy(os.path.dirname(stack.kafka.log))
+    try:
+        server.start([])
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def links(stack, toxiproxy, pool):
+    made = Links(toxiproxy, stack, pool)
+    yield made
+    made.remove()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -202,11 +202,12 @@ static void behind_a_pooler_each_unit_brings_its_timeout_and_nobody_listens(void
                                   NONBLOCKING,
                                   EXCHANGE("select pg_backend_pid()", "99"),
                                   END };
-    const struct pq_step work[] = { SEND("select set_config('statement_timeout', $1, true) | 3000"),
+    const struct pq_step work[] = { SEND("select set_config('DateStyle', 'ISO', true), "
+                                         "set_config('statement_timeout', $1, true) | 3000"),
                                     SEND("select 1"),
                                     SYNC,
                                     CONSUME,
-                                    GOT_ROW("3s"),
+                                    GOT_ROW("ISO"),
                                     GOT_ROW("1"),
                                     GOT_SYNC,
                                     END };
@@ -224,6 +225,7 @@ static void behind_a_pooler_each_unit_brings_its_timeout_and_nobody_listens(void
     pq_script((const struct pq_step[]){
         SEND("select set_config('lock_timeout', '1s', true), "
              "set_config('idle_in_transaction_session_timeout', '2s', true), "
+             "set_config('DateStyle', 'ISO', true), "
              "set_config('statement_timeout', $1, true) | 3000"),
         SEND("select 2"), SYNC, FINISH });
     unit = pq_unit("select 2");
