@@ -217,3 +217,57 @@ def test_a_partition_whose_metadata_cannot_be_read_is_refused_alone(pool, connec
     assert len(pool.complete(campaign)) == len(rows)
     assert mended.metric("rebuild_kafka_refused_partitions") == 0
     assert connect.state()["builds"] == len(rows)
+
+
+# ---- many ----------------------------------------------------------------------------------------
+
+
+def let_an_hour_pass(pool):
+    """The ledger's clock is PostgreSQL's: what it wrote down lies an hour longer back. Returns when
+    a worker has written twice since, and so has had time for a look at every campaign."""
+    seen = {"n": 0, "last": None}
+    for table, columns in (("campaign", ("created_at", "lease_until", "next_start")),
+                           ("item", ("requested_at", "due")), ("worker", ("last_seen",)),
+                           ("attempt", ("intent_at", "content_date"))):
+        pool.sql(f"update {table} set " + ", ".join(
+            f"{column} = {column} - interval '1 hour'" for column in columns))
+
+    def look():
+        last = pool.sql("select max(last_seen) as t from worker")[0]["t"]
+        seen["n"] += last != seen["last"]
+        seen["last"] = last
+        return seen["n"] > 2
+    wait_until(look, 20, "a worker was heard of twice")
+
+
+def test_more_requests_than_window_and_producer_queues_hold(bare_pool, simulator):
+    """One partition, its window full behind a build that does not end, and producers that take 250
+    messages at a time. What waits for an hour is not published again."""
+    pool, many, gap = bare_pool, 5000, 16000
+    pool.producer("migrate")
+    pool.producer("topics", "apply", "--partitions", "1")
+    connect = pool.connect = simulator(items=many + 1, app_modes="shiny", build_ms=(10, 20),
+                                       unmanaged_share=1)  # nothing to restore: skipped
+    held, *others = pool.load_content()
+    connect.item(held["guid"], managed=True)
+    connect.hold()
+    first = pool.campaign("--warm-up", "0", *select([held]))
+    leave_a_gap(pool, 0, gap)
+    second = pool.campaign("--exclude-guid", held["guid"], "--not-before", "in 1s",
+                           "--validate", "off")
+    worker = pool.worker("-X", "queue.buffering.max.messages=250")
+    connect.await_running(1)
+    within = WINDOW - (1 + gap + 1)  # the held one, the gap, the mark of its abort
+    pool.await_count(within, "item where published_at is not null", deadline_s=60)
+    wait_until(lambda: worker.metric("rebuild_kafka_paused_partitions") == 1, 20, "it is paused")
+    wait_until(lambda: pool.sql("select cursor_rank from campaign where campaign_id = %s",
+                                [second])[0]["cursor_rank"] == many - 1, 30, "all are published")
+    assert len(worker.events("feeder.published")) >= many / 250
+    let_an_hour_pass(pool)
+    assert pool.count("item where published_at is not null") == within
+    connect.release()
+    assert len(pool.complete(first)) == 1
+    assert {r.outcome for r in pool.complete(second).values()} == {"skipped"}
+    assert len(pool.results()) == many + 1
+    assert len(pool.broker.read(pool.topic("requests"))) == many + 1  # none was published twice
+    assert connect.state()["builds"] == 1
