@@ -178,6 +178,33 @@ def test_records_that_were_deleted_before_anybody_read_them_hold_up_nothing(pool
     assert connect.state()["builds"] == 1 + len(behind)
 
 
+def test_what_was_begun_has_its_result_though_its_record_was_deleted(pool, connect_with):
+    connect = connect_with(items=60, build_ms=(10, 20))
+    partition, (again, held, *behind) = one_partition(pool, pool.load_content())
+    connect.item(again["guid"], fail="cache_race", fail_attempts=1)
+    victim = pool.worker()
+    campaigns = [pool.campaign("--warm-up", "0", "--backoff", "50s:50s", *select([again]))]
+    pool.await_count(1, "attempt where ended_at is not null")
+    connect.hold()
+    campaigns.append(pool.campaign("--warm-up", "0", *select([held])))
+    connect.await_running(1)
+    pool.await_count(2, "attempt where task_id is not null")
+    victim.kill()
+    delete_until(pool, partition, 2)
+    campaigns.append(pool.campaign("--warm-up", "0", *select(behind)))
+    connect.release()
+    heir = pool.worker(ready=False)
+    heir.await_event("partition.trimmed", 40)
+    pool.await_results(1 + len(behind))
+    pool.sql("update item set due = now() where due is not null")
+    assert heir.term() == 0  # its successor finds the base beyond what was deleted, or before it
+    pool.worker()
+    for campaign in campaigns:
+        pool.complete(campaign, again=1)
+    assert len(pool.results()) == 2 + len(behind) and behind
+    assert connect.state()["builds"] == 3 + len(behind)
+
+
 # ---- metadata ------------------------------------------------------------------------------------
 
 
