@@ -201,7 +201,7 @@ static void on_record(void *arg, const struct kafka_record *record)
 
     if (part == NULL || !part->owned)
         return;
-    switch (tracker_record(part->tracker, record->offset)) {
+    switch (part->trimmed_to > 0 ? TRACKER_BEYOND : tracker_record(part->tracker, record->offset)) {
     case TRACKER_NEW: take_record(w, part, record, false); break;
     case TRACKER_DONE: meters_deduplicated(w, "done"); break;
     case TRACKER_BEYOND:
@@ -261,7 +261,7 @@ void intake_flow(struct worker *w)
     for (size_t i = 0; i < w->parts.n; i++) {
         struct part *part = &w->parts.items[i];
 
-        if (!part->owned || !part->paused || !tracker_roomy(part->tracker))
+        if (!part->owned || !part->paused || part->trimmed_to > 0 || !tracker_roomy(part->tracker))
             continue;
         take_held(w, part);
         if (part_held(part) != NULL)

@@ -66,6 +66,7 @@ void part_assign(struct part *part, struct tracker *tracker)
     part->owned = true;
     part->refused = false;
     part->paused = false;
+    part->trimmed_to = 0;
     part->epoch++;
 }
 
@@ -113,6 +114,7 @@ void part_revoke(struct part *part)
     part->owned = false;
     part->refused = false;
     part->paused = false;
+    part->trimmed_to = 0;
     part->epoch++;
 }
 

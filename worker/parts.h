@@ -18,6 +18,9 @@ struct part {
     bool owned;        /* assigned, tracker decoded, records come */
     bool refused;      /* its commit metadata or its log does not fit: readiness off, no records */
     bool paused;
+    /* The log starts here, beyond the committed base: records wait until the ledger has said what
+     * was begun before it. 0: no. */
+    int64_t trimmed_to;
     uint32_t epoch;                      /* +1 at every assignment and revoke */
     struct tracker *tracker;             /* NULL unless owned */
     struct held *held_first, *held_last; /* records beyond the window, in offset order */

@@ -133,7 +133,8 @@ static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool 
     }
 }
 
-/* An item that only waits is met by its record: that is read again, or it waits here already. */
+/* An item that only waits is met by its record, if the log still has it: that is read again, or it
+ * waits here already. */
 static void attach(struct worker *w, struct part *part, struct req *row, bool waits)
 {
     struct work *work = works_find(&w->works, &row->id);
@@ -171,7 +172,26 @@ static void take_row(struct worker *w, const struct db_reply *reply, size_t row,
     if (tracker_is_done(part->tracker, req.offset))
         mark(w, m, &req.id, db_bool(reply, 0, row, 6));
     else
-        attach(w, part, &req, db_bool(reply, 0, row, 7));
+        attach(w, part, &req, db_bool(reply, 0, row, 7) && req.offset >= part->trimmed_to);
+}
+
+/* What was begun is owed its result, also where its record was deleted: no gap in the log may count
+ * it as done. From here on records may come. */
+static void settle_trimmed(struct worker *w, struct part *part, const struct db_reply *reply)
+{
+    int64_t *owed = calloc(db_rows(reply, 0) + 1, sizeof(*owed));
+    size_t n = 0;
+
+    if (owed == NULL) {
+        worker_exit(w, 1);
+        return;
+    }
+    for (size_t row = 0; row < db_rows(reply, 0); row++)
+        if (db_int(reply, 0, row, 3) == part->lane && db_int(reply, 0, row, 4) == part->partition)
+            owed[n++] = db_int(reply, 0, row, 5);
+    tracker_trimmed(part->tracker, part->trimmed_to, owed, n);
+    part->trimmed_to = 0;
+    free(owed);
 }
 
 /* Builds of partitions that went elsewhere: the new owner adopts them. */
@@ -219,6 +239,9 @@ static void on_rows(void *arg, const struct db_reply *reply, const struct err *e
     }
     for (size_t row = 0; row < db_rows(reply, 0); row++)
         take_row(w, reply, row, m);
+    for (size_t i = 0; i < w->parts.n; i++)
+        if (w->parts.items[i].owned && w->parts.items[i].trimmed_to > 0)
+            settle_trimmed(w, &w->parts.items[i], reply);
     writes_mark(w, m->ids, m->n);
     if (db_rows(reply, 0) > 0)
         log_info("ledger.recovered", LOG_FIELDS(LOG_I("items", db_rows(reply, 0))),
@@ -310,6 +333,8 @@ static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
     if (base < 0)
         tracker_mark_dirty(tracker); /* the base of every partition is committed at once */
     part_assign(part, tracker);
+    if (base >= 0 && base < mark->low)
+        part->trimmed_to = mark->low;
     *ret = (struct kafka_offset){ .topic = part->topic, .partition = part->partition };
     ret->offset = base > mark->low ? base : mark->low;
     return true;

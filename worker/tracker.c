@@ -130,6 +130,21 @@ static void skip_to(struct tracker *t, int64_t offset)
     }
 }
 
+void tracker_trimmed(struct tracker *t, int64_t low, const int64_t *owed, size_t n)
+{
+    while (n > 0 && t->next < low && tracker_holds(t, t->next)) {
+        int64_t offset = t->next++;
+        bool gone = true;
+
+        for (size_t i = 0; i < n && gone; i++)
+            gone = owed[i] != offset;
+        if (gone)
+            tracker_done(t, offset);
+    }
+    if (n == 0)
+        skip_to(t, low);
+}
+
 enum tracker_take tracker_record(struct tracker *t, int64_t offset)
 {
     if (offset < t->next)

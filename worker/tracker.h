@@ -28,6 +28,9 @@ enum tracker_take {
  * partition for good), so the same record may come again. It must: until then every later record is
  * BEYOND, too, so that none that is held back is taken for skipped. */
 enum tracker_take tracker_record(struct tracker *t, int64_t offset);
+/* The log starts at `low` now: what was deleted before it is done, but for these n offsets, whose
+ * results are still owed. To be called before the first record. */
+void tracker_trimmed(struct tracker *t, int64_t low, const int64_t *owed, size_t n);
 /* Once more is fine; outside the window is ignored. */
 void tracker_done(struct tracker *t, int64_t offset);
 bool tracker_is_done(const struct tracker *t, int64_t offset);

@@ -94,12 +94,19 @@ class Broker:
         assert not failures and left == 0, f"{topic}: {left} not delivered, {failures[:3]}"
 
     def committed(self, group, topic):
-        """{partition: (offset, metadata)} of a group; partitions without a commit are left out."""
+        """{partition: (offset, metadata)} of a group; partitions without a commit are left out.
+        The client reads metadata up to a NUL that need not be there: not for long ones."""
+        return {p.partition: (p.offset, p.metadata) for p in self._committed(group, topic)}
+
+    def bases(self, group, topic):
+        """{partition: committed offset}"""
+        return {p.partition: p.offset for p in self._committed(group, topic)}
+
+    def _committed(self, group, topic):
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group,
                              "enable.auto.commit": False})
         try:
             asked = [TopicPartition(topic, p) for p in self.partitions(topic)]
-            found = consumer.committed(asked, 15)
-            return {p.partition: (p.offset, p.metadata) for p in found if p.offset >= 0}
+            return [p for p in consumer.committed(asked, 15) if p.offset >= 0]
         finally:
             consumer.close()

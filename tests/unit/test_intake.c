@@ -164,6 +164,27 @@ static void an_adopted_item_beyond_the_window_does_not_either(void **state)
     assert_int_equal(waiting_total(w->waiting), 3);
 }
 
+static void records_behind_deleted_ones_wait_for_what_was_begun_before(void **state)
+{
+    static const char *const begun = FAKE_ID "7|" FAKE_CAMPAIGN "|0|0|0|3|f|t";
+    const struct fake_rows rows[] = { { SQL_RECOVER, { begun } }, { NULL, { NULL } } };
+
+    (void)state;
+    part->trimmed_to = 10;
+    request(10, '1');
+    assert_string_equal(fake_kafka.paused, "p0");
+    intake_flow(w);
+    assert_int_equal(waiting_total(w->waiting), 0);
+    recover_again(w);
+    fake_answer(FAKE_UNIT(w, SQL_RECOVER), rows);
+    assert_non_null(fake_work(w, '7')); /* its record does not come any more */
+    assert_int_equal(tracker_base(part->tracker), 3);
+    intake_flow(w);
+    assert_string_equal(fake_kafka.paused, "p0r0");
+    assert_int_equal(waiting_total(w->waiting), 1);
+    assert_false(tracker_is_done(part->tracker, 3));
+}
+
 static void a_partition_that_gives_no_more_records_is_told(void **state)
 {
     struct err err;
@@ -205,6 +226,7 @@ int main(void)
         T(a_request_beyond_the_window_waits_for_it),
         T(a_dead_letter_beyond_the_window_does_not_stop_those_behind_it),
         T(an_adopted_item_beyond_the_window_does_not_either),
+        T(records_behind_deleted_ones_wait_for_what_was_begun_before),
         T(a_partition_that_gives_no_more_records_is_told),
         T(a_revoke_forgets_what_waits_and_keeps_builds),
     };

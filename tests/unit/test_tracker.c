@@ -169,6 +169,30 @@ static void a_gap_wider_than_the_window_does_not_stop_the_partition(void **state
     tracker_free(t);
 }
 
+static void of_deleted_records_only_what_is_owed_is_not_done(void **state)
+{
+    const int64_t owed[] = { 12, 7 };
+    struct tracker *t = tracker_at(5, NULL);
+    (void)state;
+
+    tracker_trimmed(t, 20, owed, 2);
+    assert_int_equal(tracker_base(t), 7);
+    assert_int_equal(tracker_record(t, 20), TRACKER_NEW);
+    tracker_done(t, 20);
+    tracker_done(t, 7);
+    assert_int_equal(tracker_base(t), 12);
+    tracker_done(t, 12);
+    assert_int_equal(tracker_base(t), 21);
+    tracker_free(t);
+
+    t = tracker_at(5, NULL);
+    tracker_trimmed(t, 5 + 3 * WINDOW_OFFSETS, NULL, 0);
+    assert_int_equal(tracker_base(t), 5 + 3 * WINDOW_OFFSETS);
+    tracker_trimmed(t, 5, NULL, 0);
+    assert_int_equal(tracker_base(t), 5 + 3 * WINDOW_OFFSETS);
+    tracker_free(t);
+}
+
 static void a_commit_reaches_to_the_highest_known_done_offset(void **state)
 {
     char text[DONEMAP_TEXT_BYTES], again[DONEMAP_TEXT_BYTES];
@@ -417,6 +441,7 @@ int main(void)
         cmocka_unit_test(the_window_is_roomy_again_at_half),
         cmocka_unit_test(a_record_behind_one_that_is_held_back_waits_too),
         cmocka_unit_test(a_gap_wider_than_the_window_does_not_stop_the_partition),
+        cmocka_unit_test(of_deleted_records_only_what_is_owed_is_not_done),
         cmocka_unit_test(a_commit_reaches_to_the_highest_known_done_offset),
         cmocka_unit_test(the_base_takes_known_done_offsets_that_were_not_read_again),
         cmocka_unit_test(a_gap_that_ends_among_known_done_offsets_is_no_trap),
