@@ -67,24 +67,11 @@ static bool in_reply(const struct db_reply *reply, size_t statement, const struc
     return false;
 }
 
-/* The key goes only to replicas that are configured; what was built any of them can show. */
-static void leave_removed_replica(struct worker *w, struct work *work)
-{
-    struct attempt *a = &work->attempt;
-
-    if (a->target->configured)
-        return;
-    a->target = targets_any(&w->targets);
-    free(a->cookies);
-    a->cookies = NULL;
-}
-
 static void go_on(struct worker *w, struct work *work, bool built)
 {
     char id[UUID_TEXT_BYTES];
 
     if (built) {
-        leave_removed_replica(w, work);
         work_enter(&w->works, work, WORK_CHECKING);
         checks_start(w, work);
         return;

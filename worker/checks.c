@@ -166,10 +166,12 @@ static bool again(struct worker *w, struct work *work, const struct access_judge
     int64_t left = work->checks->until_ms - event_now_ms(w->loop);
     int64_t delay;
 
-    if (!j->ask_again || left <= 0)
+    if (!j->ask_again)
         return false;
     delay = backoff_delay_ms(AGAIN_MIN_MS, AGAIN_MAX_MS, ++work->tries, random_u64());
-    builds_later(w, work, delay < left ? delay : left, request_page);
+    if (delay >= left) /* no time is left for an answer: the last one counts */
+        return false;
+    builds_later(w, work, delay, request_page);
     return true;
 }
 
@@ -271,11 +273,30 @@ static void start_waiting(struct worker *w, struct target *target)
         run_now(w, list_entry(node, struct check_run, node));
 }
 
+/* What was built any replica can show. One that left our list is not asked: the key goes only to
+ * those that are configured. One that is away would keep its items waiting and unchecked. */
+static void leave_lost_replica(struct worker *w, struct work *work)
+{
+    struct attempt *a = &work->attempt;
+    struct target *other;
+
+    if (a->target->configured && breaker_closed(&a->target->breaker))
+        return;
+    other = targets_any(&w->targets);
+    if (other == a->target)
+        return;
+    a->target = other;
+    free(a->cookies);
+    a->cookies = NULL;
+}
+
 void checks_start(struct worker *w, struct work *work)
 {
-    struct target *target = work->attempt.target;
+    struct target *target;
     struct check_run *run;
 
+    leave_lost_replica(w, work);
+    target = work->attempt.target;
     work->outcome = ITEM_SUCCEEDED;
     work->outcome_class = EC_NONE;
     work->outcome_message[0] = '\0';
