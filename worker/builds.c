@@ -23,6 +23,8 @@
 #define POLL_RETRY_MAX_MS 15000
 #define REFUSED_PAUSE_MS  1000 /* a replica that refuses a POST and does not say for how long */
 #define NO_TASK_TRIES     2    /* a 404 is asked again once before the jobs look-up */
+#define UNREADABLE_MAX    2    /* answers of a task: once without its log, then the jobs look-up */
+#define BEYOND_ANY_LOG    INT32_MAX /* Connect's `first` is an int32 */
 
 static void poll(struct worker *w, struct work *work);
 
@@ -136,7 +138,7 @@ void builds_end_not_started(struct worker *w, struct work *work, const char *why
 
 static void task_known(struct worker *w, struct work *work)
 {
-    work->tries = 0;
+    work->tries = work->unreadable = 0;
     work_enter(&w->works, work, WORK_POLLING);
     poll(w, work);
 }
@@ -221,15 +223,40 @@ static void poll_again(struct worker *w, struct work *work, int64_t delay_ms)
         builds_later(w, work, delay_ms, poll);
 }
 
+/* More log came at once than is read (or one line is too long): what tells is its end. */
+static void skip_log(struct work *work)
+{
+    work->attempt.log_skipped = true;
+    work->attempt.first = BEYOND_ANY_LOG;
+}
+
+/* The answer told how long the log is. False: nobody needs its end. */
+static bool read_end_of_log(struct work *work, const struct api_task *task)
+{
+    struct attempt *a = &work->attempt;
+
+    a->log_skipped = false;
+    a->tail.cut = true;
+    if (task->finished && task->code == 0)
+        return false;
+    a->first = task->last > LOG_TAIL_LINES ? task->last - LOG_TAIL_LINES : 0;
+    return true;
+}
+
 static void on_task(struct worker *w, struct work *work, const struct http_answer *answer,
                     const struct api_task *task)
 {
     int64_t pace = POLL_PACE_MIN_MS << (work->tries < 3 ? work->tries : 3);
 
+    if (work->attempt.log_skipped && read_end_of_log(work, task)) {
+        poll_again(w, work, 0);
+        return;
+    }
     if (task->finished) {
         builds_end_code(w, work, task->code, task->error);
         return;
     }
+    work->unreadable = 0;
     work->attempt.first = task->last;
     if (answer->duration_ms >= POLL_EARLY_MS) {
         work->tries = 0;
@@ -245,7 +272,10 @@ static void poll_failed(struct worker *w, struct work *work, const struct api_ve
     int64_t delay =
         backoff_delay_ms(POLL_RETRY_MIN_MS, POLL_RETRY_MAX_MS, ++work->tries, random_u64());
 
-    if (v->what == API_NO_TASK && work->tries >= NO_TASK_TRIES) {
+    if (v->unreadable && ++work->unreadable < UNREADABLE_MAX)
+        skip_log(work);
+    if ((v->what == API_NO_TASK && work->tries >= NO_TASK_TRIES) ||
+        work->unreadable >= UNREADABLE_MAX) {
         lookup_start(w, work);
         return;
     }

@@ -166,10 +166,12 @@ static bool again(struct worker *w, struct work *work, const struct access_judge
     int64_t left = work->checks->until_ms - event_now_ms(w->loop);
     int64_t delay;
 
-    if (!j->ask_again || left <= 0)
+    if (!j->ask_again)
         return false;
     delay = backoff_delay_ms(AGAIN_MIN_MS, AGAIN_MAX_MS, ++work->tries, random_u64());
-    builds_later(w, work, delay < left ? delay : left, request_page);
+    if (delay >= left) /* no time is left for an answer: the last one counts */
+        return false;
+    builds_later(w, work, delay, request_page);
     return true;
 }
 
@@ -232,13 +234,15 @@ static void on_page(struct worker *w, struct work *work, const struct http_answe
     next_check(w, work);
 }
 
-/* The key goes only to replicas that are configured; what was built any of them can show. */
-static void leave_removed_replica(struct worker *w, struct work *work)
+/* What was built any replica can show. One that left our list is not asked: the key goes only to
+ * those that are configured. One that is away would keep its items waiting and unchecked. */
+static void leave_lost_replica(struct worker *w, struct work *work)
 {
     struct attempt *a = &work->attempt;
-    struct target *other = target_takes_requests(a->target) ? NULL : targets_any(&w->targets);
+    bool stays = target_takes_requests(a->target) && breaker_closed(&a->target->breaker);
+    struct target *other = stays ? NULL : targets_any(&w->targets);
 
-    if (other == NULL)
+    if (other == NULL || other == a->target)
         return;
     a->target = other;
     free(a->cookies);
@@ -258,7 +262,7 @@ static void move(struct worker *w, struct work *work)
 {
     struct target *was = work->attempt.target;
 
-    leave_removed_replica(w, work);
+    leave_lost_replica(w, work);
     if (work->attempt.target == was) {
         builds_later(w, work, AGAIN_MAX_MS, move);
         return;
@@ -330,6 +334,6 @@ void checks_start(struct worker *w, struct work *work)
     }
     run->w = w;
     run->work = work;
-    leave_removed_replica(w, work);
+    leave_lost_replica(w, work);
     enter_queue(w, work);
 }

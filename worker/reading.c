@@ -22,6 +22,7 @@
 #define REFRESH_AHEAD         4    /* the first ready ones are kept fresh */
 #define READ_RETRY_MIN_MS     500
 #define READ_RETRY_MAX_MS     15000
+#define UNREADABLE_MAX        5 /* then it is the content's, not the moment's: seconds, with pauses */
 
 static void read_content(struct worker *w, struct work *work);
 
@@ -104,6 +105,18 @@ static void refused(struct worker *w, struct work *work, const struct api_verdic
         settle(w, work, ITEM_BUILD_FAILED, v->cls, v->msg);
 }
 
+static void read_again(struct worker *w, struct work *work, const struct api_verdict *v)
+{
+    int64_t delay =
+        backoff_delay_ms(READ_RETRY_MIN_MS, READ_RETRY_MAX_MS, ++work->tries, random_u64());
+
+    work->unreadable = v->unreadable ? work->unreadable + 1 : 0;
+    if (work->unreadable >= UNREADABLE_MAX)
+        settle(w, work, ITEM_BUILD_FAILED, v->cls, v->msg);
+    else
+        builds_later(w, work, delay > v->retry_after_ms ? delay : v->retry_after_ms, read_content);
+}
+
 static void on_content(struct worker *w, struct work *work, const struct http_answer *answer)
 {
     struct api_content *c = calloc(1, sizeof(*c));
@@ -117,14 +130,11 @@ static void on_content(struct worker *w, struct work *work, const struct http_an
     if (builds_judge_target(w, work->reading_from, &v) || v.what == API_TRY_LATER ||
         v.what == API_NOT_SENT || v.what == API_UNKNOWN || v.what == API_NOT_LET ||
         v.what == API_NO_TASK) {
-        int64_t delay =
-            backoff_delay_ms(READ_RETRY_MIN_MS, READ_RETRY_MAX_MS, ++work->tries, random_u64());
-
-        builds_later(w, work, delay > v.retry_after_ms ? delay : v.retry_after_ms, read_content);
+        read_again(w, work, &v);
     } else if (v.what == API_REFUSED) {
         refused(w, work, &v);
     } else {
-        work->tries = 0;
+        work->tries = work->unreadable = 0;
         accept_content(w, work, c);
     }
     free(c);

@@ -136,6 +136,7 @@ void work_forget_attempt(struct work *work)
     tail_done(&a->tail);
     *a = (struct attempt){ 0 };
     work->tries = 0;
+    work->unreadable = 0;
     work->lost_since_ms = 0;
 }
 

@@ -58,6 +58,7 @@ struct attempt {
     char *judged[WORK_JUDGED_MAX];
     size_t judged_n;
     int64_t first; /* next line asked for */
+    bool log_skipped; /* first is beyond the log: only its end is wanted */
     struct tail tail;
     bool has_code;
     int code;
@@ -111,6 +112,7 @@ struct work {
     void (*later)(struct worker *w, struct work *work); /* what the timer does */
     struct worker *worker;                              /* for the timer */
     int tries;                /* of the step under way, for its back-off */
+    int unreadable;           /* answers in a row that could not be read; api_verdict */
     int refused;              /* claims in a row that the ledger did not grant */
     int64_t lost_since_ms;    /* the look-up began; 0: not looking */
     struct check_run *checks; /* worker/checks.c */

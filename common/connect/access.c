@@ -95,13 +95,19 @@ static bool may_pass(int status)
 }
 
 /* No answer, or one that is only about the moment: asked again within the access time-out. If it
- * stays so, only a time-out says something about the content. */
+ * stays so, only a time-out, or an answer that cannot be read, says something about the content. */
 static bool no_answer(const struct http_answer *a, struct access_judgement *ret)
 {
     if (a->failure == HTTP_OK && a->status != 429)
         return false;
-    if (a->failure == HTTP_TIMEOUT)
+    if (a->failure == HTTP_TIMEOUT && a->status == 0)
         *ret = verdict(ACCESS_FAILED, EC_ACCESS_UNEXPECTED, "no answer within the time-out");
+    else if (a->failure == HTTP_TIMEOUT)
+        *ret = verdict(ACCESS_FAILED, EC_ACCESS_UNEXPECTED,
+                       "its answer does not end within the time-out");
+    else if (a->failure == HTTP_BAD_ANSWER)
+        *ret = verdict(ACCESS_FAILED, EC_ACCESS_UNEXPECTED,
+                       "its answer is not HTTP, or its headers are too large");
     else if (a->failure == HTTP_OK)
         *ret = verdict(ACCESS_NOT_CHECKED, EC_NONE, "the replica asks for fewer requests");
     else

@@ -32,6 +32,9 @@ struct api_verdict {
     enum error_class cls;
     bool slow_down;         /* 429, code 277, 503, time-out: AIMD */
     bool connection_failed; /* for the breaker */
+    /* The answer claims to be Connect's and cannot be read: it is too large, does not end, or is
+     * not what was asked for. Asked again, it may well be the same. */
+    bool unreadable;
     int64_t retry_after_ms; /* 0: not said; a date is taken against the answer's Date */
     int http_status;        /* 0: none */
     int code;               /* Connect's, 0: none */

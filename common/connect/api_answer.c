@@ -84,6 +84,10 @@ static struct api_verdict no_answer(const struct http_answer *a, enum api_route 
 {
     struct api_verdict v = failures[a->failure];
 
+    v.unreadable =
+        a->failure == HTTP_BAD_ANSWER || (a->failure == HTTP_TIMEOUT && a->status != 0);
+    if (v.unreadable && a->failure == HTTP_TIMEOUT)
+        str_copy(v.msg, sizeof v.msg, "the answer began and did not end within the time-out");
     if (v.what == API_TRY_LATER && route == API_ROUTE_BUILD)
         v.what = API_UNKNOWN;
     return v;
@@ -181,6 +185,7 @@ struct api_verdict api_garbled(const struct http_answer *a, enum api_route route
     struct api_verdict v = about_replica(a, route, &none);
 
     v.http_status = a->status;
+    v.unreadable = json_answer(a);
     snprintf(v.msg, sizeof v.msg, "HTTP %d, but %s", a->status, what);
     return v;
 }

@@ -79,7 +79,9 @@ static bool read_jobs(const struct cJSON *doc, struct api_job ret[API_JOBS_MAX],
     cJSON_ArrayForEach (node, doc) {
         struct api_job job = { 0 };
 
-        if (!json_copy(node, "tag", job.tag, sizeof job.tag) || !is_restore(job.tag))
+        if (json_get(node, "tag") != NULL && !json_copy(node, "tag", job.tag, sizeof job.tag))
+            return false;
+        if (!is_restore(job.tag))
             continue; /* an app has a job for each of its processes: they would push ours out */
         if (!read_job(node, &job))
             return false;

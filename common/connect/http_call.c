@@ -12,6 +12,7 @@
 
 #define PLACES_MAX_BYTES 1024 /* an entry of CURLOPT_RESOLVE; sixteen addresses are plenty */
 #define PLACES_MAX       16
+#define TOO_LARGE        100 /* CURLE_TOO_LARGE, of a libcurl that has it */
 
 _Static_assert(HTTP_ERROR_BYTES == CURL_ERROR_SIZE, "libcurl writes that much");
 
@@ -319,7 +320,9 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode resul
     case CURLE_OPERATION_TIMEDOUT: return HTTP_TIMEOUT;
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, or something that is no HTTP at all */
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_BAD_CONTENT_ENCODING: return HTTP_BAD_ANSWER;
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_OUT_OF_MEMORY: /* so it calls a header line of more than 100 KB; memory we do not lack */
+    case TOO_LARGE: return HTTP_BAD_ANSWER;
     default: return HTTP_LOST;
     }
 }

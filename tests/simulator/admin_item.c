@@ -154,6 +154,11 @@ static bool change_title(struct item *item, const cJSON *value)
     return cJSON_IsString(value) && text_copy(item->title, sizeof item->title, value->valuestring);
 }
 
+static bool change_hostile(struct item *item, const cJSON *value)
+{
+    return cJSON_IsString(value) && hostile_set(item, value->valuestring);
+}
+
 /* Versions are borrowed from the catalog's tables, so only "none" or one of them can be set. */
 static bool change_r_version(struct item *item, const cJSON *value)
 {
@@ -187,6 +192,7 @@ static const struct {
     { "title", change_title },
     { "r_version", change_r_version },
     { "py_version", change_py_version },
+    { "hostile", change_hostile },
 };
 
 static bool change_one(struct item *item, const cJSON *member, char *error, size_t size)

@@ -13,7 +13,7 @@ struct item;
  * access_status. */
 #define ADMIN_ITEM_MEMBERS                                                                     \
     "fail, fail_attempts, build_ms, access_type, access_status, forbidden, too_open, locked, " \
-    "managed, deleted, bundle_id, upload, app_mode, title, r_version, py_version"
+    "managed, deleted, bundle_id, upload, app_mode, title, r_version, py_version, hostile"
 
 /* Applies every member of changes to the item, or none; error is a sentence then. */
 bool admin_item_change(struct item *item, const struct cJSON *changes, char *error,

@@ -151,7 +151,7 @@ static struct build *start(struct world *world, const struct request *request, s
         .work_us = draw_work_us(world, item),
         .failure = item_failure(item, &world->faults, world->seed),
         .log = { (size_t)world->options->log_lines, (size_t)world->faults.log_line_bytes,
-                 world->faults.log_nul },
+                 world->faults.log_nul, world->faults.log_invalid },
     };
     struct build *build = builds_start(world->builds, &order, request->now_us);
 

@@ -30,7 +30,8 @@ static const char *const python_lines[] = {
 
 static size_t count_while_running(const struct build *build)
 {
-    return build->log.lines + (build->log.wide_bytes > 0) + build->log.nul;
+    return build->log.lines + (build->log.wide_bytes > 0) + build->log.nul +
+           build->log.invalid;
 }
 
 size_t buildlog_count(const struct builds *builds, const struct build *build, int64_t now_us)
@@ -75,42 +76,47 @@ static void add_usual(const struct build *build, size_t line, struct text *to)
         text_add_format(to, "%.*s%s%s", (int)(mark - form), form, version, mark + 2);
 }
 
-/* The bytes of one line; *ret_nul is set for the line that must carry a NUL after them. */
-static void add_line(const struct build *build, size_t line, struct text *to, bool *ret_nul)
+/* The bytes of one line; *ret_raw is what JSON must carry after them as it is, or NULL. */
+static void add_line(const struct build *build, size_t line, struct text *to,
+                     const char **ret_raw)
 {
     size_t usual = build->log.lines;
     size_t wide = usual + (build->log.wide_bytes > 0);
+    size_t nul = wide + build->log.nul;
     char stamp[STAMP_BYTES];
 
     clock_log_stamp(time_of(build, line), stamp, sizeof stamp);
     text_add_format(to, "%s ", stamp);
-    *ret_nul = false;
+    *ret_raw = NULL;
     if (line < usual) {
         add_usual(build, line, to);
     } else if (line < wide) {
         text_add_repeated(to, 'x', build->log.wide_bytes);
-    } else if (line < wide + build->log.nul) {
+    } else if (line < nul) {
         text_add_string(to, "before the NUL");
-        *ret_nul = true;
+        *ret_raw = "\\u0000after it";
+    } else if (line < nul + build->log.invalid) {
+        text_add_string(to, "before the bytes");
+        *ret_raw = "\xff\xc3(\xed\xa0\x80 after them";
     } else {
-        text_add_string(to, build->failure->lines[line - wide - build->log.nul]);
+        text_add_string(to, build->failure->lines[line - nul - build->log.invalid]);
     }
 }
 
 static cJSON *line_to_json(const struct build *build, size_t line)
 {
     struct text bytes = { 0 };
-    bool nul = false;
+    const char *odd = NULL;
 
-    add_line(build, line, &bytes, &nul);
-    if (!nul) {
+    add_line(build, line, &bytes, &odd);
+    if (odd == NULL) {
         cJSON *plain = cJSON_CreateString(bytes.data);
         text_done(&bytes);
         return plain;
     }
-    /* cJSON cannot hold a NUL; nothing in this line needs escaping, so it may go in raw. */
+    /* cJSON cannot hold it; nothing in this line needs escaping, so it may go in raw. */
     struct text raw = { 0 };
-    text_add_format(&raw, "\"%s\\u0000after it\"", bytes.data);
+    text_add_format(&raw, "\"%s%s\"", bytes.data, odd);
     cJSON *json = cJSON_CreateRaw(raw.data);
     text_done(&raw);
     text_done(&bytes);

@@ -32,6 +32,7 @@ struct log_shape {
     size_t lines;      /* usual ones, at least 1 */
     size_t wide_bytes; /* of one more line; 0: none */
     bool nul;          /* one more line with a NUL in it */
+    bool invalid;      /* one more line that is not UTF-8 */
 };
 
 enum build_state {

@@ -58,6 +58,9 @@ enum act {
     ACT_LATER, /* call the handler again at wake_us, or when build ends if that is set */
     ACT_RESET, /* reset the connection: no answer */
     ACT_CUT,   /* send half of the body, then close */
+    ACT_RAW,   /* write the body as it is, headers and all, then close */
+    ACT_HUGE,  /* send a body of 200 MB */
+    ACT_DRIP,  /* send a body that never ends, byte by byte */
 };
 
 struct header {

@@ -65,6 +65,7 @@ static const struct row rows[] = {
     { WHOLE_ROW(log_line_bytes, 0, MAX_LOG_LINE_BYTES, "0"),
       "one line of each build log has this many bytes" },
     { FLAG_ROW(log_nul), "one line of each build log contains a NUL" },
+    { FLAG_ROW(log_invalid), "one line of each build log is not UTF-8" },
     { WHOLE_ROW(cold_start_ms, 0, DAY_MS, "0"),
       "first answer of a process after a build is this late" },
     { SHARE_ROW(access_fail_share), "items whose content answers access_fail_status" },

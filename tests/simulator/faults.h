@@ -37,6 +37,7 @@ struct faults {
     int64_t job_row_delay_ms;
     int64_t log_line_bytes;
     bool log_nul;
+    bool log_invalid;
     int64_t cold_start_ms;
     double access_fail_share;
     int64_t access_fail_status;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "tests/simulator/faults.h"
+#include "tests/simulator/hostile.h"
 #include "tests/simulator/limits.h"
 #include "tests/simulator/mode.h"
 
@@ -28,6 +29,8 @@ struct overrides {
     int64_t access_status; /* of the content; 0: as drawn */
     int forbidden;         /* 1, 0; -1: as drawn */
     int too_open;          /* 1, 0; -1: as drawn */
+    enum hostile_kind hostile;
+    char hostile_routes[WORD_BYTES]; /* names with blanks between them */
 };
 
 /* One content item of the shared database. */

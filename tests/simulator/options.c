@@ -53,7 +53,7 @@ static const struct row rows[] = {
       "of the cookie that the front sets" },
     { "cookie-per-client", FLAG, AT(cookie_per_client), 0, NULL, NULL,
       "each client gets a value of its own, not one per replica" },
-    { "log-lines", WHOLE, AT(log_lines), 100000, NULL, "8", "of a build that succeeds" },
+    { "log-lines", WHOLE, AT(log_lines), 1000000, NULL, "8", "of a build that succeeds" },
     { "images", WHOLE, AT(images_n), 50, NULL, "2", "different image names; 0: all null" },
     { "r-versions", WHOLE, AT(r_versions_n), 9, NULL, "3", "different R versions (at least 1)" },
     { "py-versions", WHOLE, AT(py_versions_n), 9, NULL, "3",

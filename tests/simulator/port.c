@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/simulator/admin.h"
@@ -16,11 +15,11 @@
 #include "tests/simulator/listen.h"
 #include "tests/simulator/memory.h"
 #include "tests/simulator/route.h"
+#include "tests/simulator/spoilt.h"
 #include "tests/simulator/world.h"
 
 #define CONNECTION_MEMORY_BYTES 8192  /* for request and answer headers; 10,000 of it are 80 MB */
 #define SPARE_FILES             64    /* not for connections: sockets that listen, libraries */
-#define CUT_BLOCK_BYTES         65536 /* of an answer that is cut */
 
 static const char *find_field(const struct request *request, enum field field, const char *name)
 {
@@ -113,35 +112,6 @@ static void add_correlation(struct visit *visit, struct answer *answer)
     answer_header(answer, "X-Correlation-ID", id == NULL ? made : id);
 }
 
-/* Gives the first half of a body and then breaks the connection. */
-static ssize_t read_half(void *arg, uint64_t at, char *to, size_t room)
-{
-    const struct text *body = arg;
-    size_t half = body->len / 2;
-
-    if (at >= half)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t n = half - (size_t)at < room ? half - (size_t)at : room;
-    memcpy(to, body->data + at, n);
-    return (ssize_t)n;
-}
-
-static void free_half(void *arg)
-{
-    text_done(arg);
-    free(arg);
-}
-
-static struct MHD_Response *cut_response(struct answer *answer)
-{
-    struct text *body = memory_zeroed(1, sizeof *body);
-
-    *body = answer->body;
-    answer->body = (struct text){ 0 };
-    return MHD_create_response_from_callback(body->len, CUT_BLOCK_BYTES, read_half, body,
-                                             free_half);
-}
-
 static struct MHD_Response *whole_response(struct answer *answer)
 {
     size_t n = answer->body.len;
@@ -152,8 +122,9 @@ static struct MHD_Response *whole_response(struct answer *answer)
 static enum MHD_Result send_answer(struct visit *visit, struct answer *answer)
 {
     add_correlation(visit, answer);
-    struct MHD_Response *response =
-        answer->act == ACT_CUT ? cut_response(answer) : whole_response(answer);
+    struct MHD_Response *response = answer->act == ACT_CUT    ? spoilt_cut(answer)
+                                    : answer->act == ACT_HUGE ? spoilt_huge()
+                                                              : whole_response(answer);
     if (response == NULL)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", answer->content_type);
@@ -164,20 +135,14 @@ static enum MHD_Result send_answer(struct visit *visit, struct answer *answer)
     return result;
 }
 
-/* Dissolving the association sends RST at once; the library's close would send FIN first. */
-static enum MHD_Result reset(const struct visit *visit)
-{
-    const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
-
-    (void)connect(visit->fd, &nowhere, sizeof nowhere);
-    return MHD_NO;
-}
-
 static enum MHD_Result act_on(struct visit *visit, struct answer *answer)
 {
     switch (answer->act) {
     case ACT_LATER: park_visit(visit, answer->wake_us, answer->build); return MHD_YES;
-    case ACT_RESET: return reset(visit);
+    case ACT_DRIP: park_visit(visit, spoilt_drip(visit), NULL); return MHD_YES;
+    case ACT_RESET: spoilt_reset(visit); return MHD_NO;
+    case ACT_RAW: spoilt_raw(visit, answer); return MHD_NO;
+    case ACT_HUGE:
     case ACT_SEND:
     case ACT_CUT: return send_answer(visit, answer);
     }

@@ -28,6 +28,7 @@ struct visit {
     struct MHD_Connection *connection;
     int fd;                                /* of the connection */
     bool gone;                             /* the client hung up while the visit was parked */
+    bool dripping;                         /* its answer has begun and does not end */
     bool parked;                           /* suspended, in the three lists below */
     struct heap_node wake;                 /* of server->wakes */
     struct visit *prev, *next;             /* of port->parked */

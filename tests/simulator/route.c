@@ -7,7 +7,9 @@
 #include "tests/simulator/api.h"
 #include "tests/simulator/clock.h"
 #include "tests/simulator/exchange.h"
+#include "tests/simulator/catalog.h"
 #include "tests/simulator/fate.h"
+#include "tests/simulator/hostile.h"
 #include "tests/simulator/world.h"
 
 struct endpoint {
@@ -157,6 +159,20 @@ static void count(struct world *world, const struct request *request, enum route
         audit_sticky(world->audit, request_header(request, "X-Correlation-ID"), request->sticky);
 }
 
+/* Whom an API request is about; NULL: nobody. */
+static const struct item *item_of(const struct world *world, const struct request *request,
+                                  enum route route)
+{
+    const struct build *build = NULL;
+
+    if (request->segments_n < 3)
+        return NULL;
+    if (route != ROUTE_TASK)
+        return catalog_find(world->catalog, request->segments[2]);
+    build = builds_find_task(world->builds, request->segments[2]);
+    return build == NULL ? NULL : build->item;
+}
+
 static void route_api(struct world *world, struct request *request, struct answer *answer)
 {
     const struct endpoint *endpoint = find_endpoint(request);
@@ -169,6 +185,7 @@ static void route_api(struct world *world, struct request *request, struct answe
     if (fate_before(world, request, answer))
         return;
     handle(world, endpoint, request, answer);
+    hostile_spoil(item_of(world, request, route), route_name(route), answer);
     fate_after(request, answer);
 }
 
@@ -192,8 +209,12 @@ static void route_rest(struct world *world, struct request *request, struct answ
         audit_counts(world->audit)->requests[route]++;
         request->fate = FATE_SERVED;
     }
-    if (page)
+    if (page) {
         page_serve(world, request, answer);
+        if (request->segments_n >= 2)
+            hostile_spoil(catalog_find(world->catalog, request->segments[1]), names[ROUTE_PAGE],
+                          answer);
+    }
     else if (ping)
         api_ping(world, request, answer);
     else

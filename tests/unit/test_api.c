@@ -142,6 +142,43 @@ static void each_answer_means_what_its_sentence_says(void **state)
     }
 }
 
+/* A proxy's page, or nothing at all, may be another thing next time. */
+static void what_claims_to_be_connects_and_is_not_is_unreadable(void **state)
+{
+    static const struct {
+        enum http_failure failure;
+        enum reader reader;
+        int status;
+        const char *body;
+        bool unreadable;
+    } cases[] = {
+        { HTTP_OK, CONTENT, 200, "[[[", true },
+        { HTTP_OK, CONTENT, 200, "{\"guid\":7}", true },
+        { HTTP_OK, BUILD, 200, "{\"task_id\":{}}", true },
+        { HTTP_OK, TASK, 200, "{\"finished\":1}", true },
+        { HTTP_OK, JOBS, 200, "{}", true },
+        { HTTP_OK, JOBS, 200, "[{\"key\":\"k\",\"tag\":7}]", true },
+        { HTTP_OK, JOBS, 200, "[{\"key\":\"k\",\"tag\":null}]", false },
+        { HTTP_OK, CONTENT, 200, "<html>", false },
+        { HTTP_OK, CONTENT, 500, "[[[", false },
+        { HTTP_BAD_ANSWER, TASK, 200, "", true },
+        { HTTP_TIMEOUT, CONTENT, 200, "", true },
+        { HTTP_TIMEOUT, CONTENT, 0, "", false },
+        { HTTP_LOST, CONTENT, 200, "", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct http_answer a = answer(cases[i].status, cases[i].body);
+        struct api_verdict v;
+
+        a.failure = cases[i].failure;
+        v = read_with(cases[i].reader, &a);
+        if (v.unreadable != cases[i].unreadable)
+            fail_msg("case %zu: unreadable is %d (%s)", i, v.unreadable, v.msg);
+    }
+}
+
 static void a_lost_answer_is_unknown_for_a_build_only(void **state)
 {
     static const struct {
@@ -386,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_answer_means_what_its_sentence_says),
         cmocka_unit_test(a_lost_answer_is_unknown_for_a_build_only),
+        cmocka_unit_test(what_claims_to_be_connects_and_is_not_is_unreadable),
         cmocka_unit_test(retry_after_is_seconds_or_a_date_by_the_servers_clock),
         cmocka_unit_test(a_verdict_repeats_connects_words_cleaned),
         cmocka_unit_test(urls_keep_a_prefix_and_let_nothing_out_of_its_segment),
