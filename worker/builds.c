@@ -25,6 +25,7 @@
 #define NO_TASK_TRIES     2    /* a 404 is asked again once before the jobs look-up */
 
 static void poll(struct worker *w, struct work *work);
+static void first_poll(struct worker *w, struct work *work);
 
 static void log_attempt(struct worker *w, const struct work *work, const char *what)
 {
@@ -138,7 +139,7 @@ static void task_known(struct worker *w, struct work *work)
 {
     work->tries = 0;
     work_enter(&w->works, work, WORK_POLLING);
-    poll(w, work);
+    first_poll(w, work);
 }
 
 static void on_posted(struct worker *w, struct work *work, const struct http_answer *answer)
@@ -267,14 +268,13 @@ static void on_polled(struct worker *w, struct work *work, const struct http_ans
         poll_failed(w, work, &v);
 }
 
-static void poll(struct worker *w, struct work *work)
+static void send_poll(struct worker *w, struct work *work)
 {
     struct attempt *a = &work->attempt;
     struct buf url;
 
     buf_init(&url, URL_BYTES);
     api_url_task(&url, a->target->url, a->task_id, a->first, (int)(w->config->task_wait_ms / 1000));
-    checkpoint("http.poll");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -285,6 +285,18 @@ static void poll(struct worker *w, struct work *work)
                                  .route = "task",
                                  .on_answer = on_polled });
     buf_done(&url);
+}
+
+static void first_poll(struct worker *w, struct work *work)
+{
+    checkpoint("http.first_poll");
+    send_poll(w, work);
+}
+
+static void poll(struct worker *w, struct work *work)
+{
+    checkpoint("http.poll");
+    send_poll(w, work);
 }
 
 void builds_follow(struct worker *w, struct work *work)

@@ -120,7 +120,7 @@ static void ask_jobs(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_jobs(&url, work->reading_from->url, work->guid);
-    checkpoint("http.jobs");
+    checkpoint("http.lost_jobs");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -167,7 +167,7 @@ static void ask_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->reading_from->url, work->guid);
-    checkpoint("http.content");
+    checkpoint("http.lost_content");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

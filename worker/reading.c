@@ -141,7 +141,7 @@ static void read_content(struct worker *w, struct work *work)
     work->reading_from = targets_any(&w->targets);
     buf_init(&url, 2048);
     api_url_content(&url, work->reading_from->url, work->guid);
-    checkpoint("http.read");
+    checkpoint("http.content");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

@@ -160,6 +160,17 @@ static bool add_kind(struct worker *w, struct db_unit *unit, enum settle_kind ki
     return good;
 }
 
+/* The kinds that the unit under way has. */
+static void pass_checkpoints(const struct writes *q)
+{
+    if (q->n[SETTLE_OUTCOME] > 0)
+        checkpoint("ledger.outcome");
+    if (q->n[SETTLE_REPUBLISH] > 0)
+        checkpoint("ledger.republish");
+    if (q->n[SETTLE_PARK] > 0)
+        checkpoint("ledger.park");
+}
+
 static bool add_results(struct worker *w, struct db_unit *unit)
 {
     struct buf ids;
@@ -295,7 +306,7 @@ static void turn(void *arg)
             good = add_kind(w, unit, (enum settle_kind)kind) && good;
         good = add_results(w, unit) && good;
     }
-    checkpoint("ledger.outcomes");
+    pass_checkpoints(w->writes);
     w->writes->in_flight = good && db_submit(w->facts, unit, on_reply, w) == 0;
     if (!w->writes->in_flight)
         worker_exit(w, 1);
@@ -343,7 +354,6 @@ static void send_other(struct worker *w, struct db_unit *unit, bool good)
         return;
     }
     db_unit_keep(unit);
-    checkpoint("ledger.fact");
     if (db_submit(w->facts, unit, on_other, w) != 0) {
         worker_exit(w, 1);
         return;
@@ -365,6 +375,7 @@ void writes_task(struct worker *w, const struct work *work)
     if (unit != NULL)
         db_add(unit, SQL_TASK, c.params_n, c.params);
     columns_done(&c);
+    checkpoint("ledger.task");
     send_other(w, unit, good);
 }
 
@@ -384,6 +395,7 @@ void writes_judged(struct worker *w, const struct work *work)
     if (unit != NULL)
         db_add(unit, SQL_JUDGED, 2, params);
     buf_done(&keys);
+    checkpoint("ledger.judged");
     send_other(w, unit, true);
 }
 
@@ -402,12 +414,14 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
     good = columns_close(&c);
     if (unit != NULL)
         db_add(unit, SQL_MARK, 1, c.params);
+    checkpoint("ledger.mark");
     send_other(w, unit, good);
     /* in a transaction of its own: of two workers that mark the last items at the same time, the
      * later one sees both marks */
     unit = db_unit_new();
     if (unit != NULL)
         db_add(unit, SQL_COMPLETE, 1, c.params);
+    checkpoint("ledger.complete");
     send_other(w, unit, good);
     columns_done(&c);
 }
@@ -424,6 +438,7 @@ void writes_close_lost(struct worker *w, const struct uuid *request_id)
     if (unit != NULL)
         db_add(unit, SQL_CLOSE_LOST, 1, c.params);
     columns_done(&c);
+    checkpoint("ledger.close_lost");
     send_other(w, unit, good);
 }
 

@@ -28,9 +28,6 @@ from pool import BUILD, Pool, fresh_logs
 from simulator import SimulatedConnect
 
 DEADLINE_S = 120
-
-# Minutes each: `make storm` and `make crash` run them, `make check` does not.
-collect_ignore = [] if os.environ.get("LONG_TESTS") else ["test_crash_matrix.py", "test_storm.py"]
 TAIL_LINES = 40
 FIGURE = "figure"
 
@@ -134,6 +131,10 @@ def drop_pool(stack, pool):
     """
     pool.close()
     stack.heal()
+    remove_pool(stack, pool)
+
+
+def remove_pool(stack, pool):
     pool.broker.delete_topics(pool.prefix)
     stack.admin_sql(f"drop database {pool.prefix.rstrip('.')} with (force)")
 
