@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
@@ -317,6 +318,7 @@ static int insert(struct enqueue *e, const struct query *q, struct db_reply **re
         db_unit_free(unit);
         return -1;
     }
+    checkpoint("enqueue.insert");
     if (session_run(&e->call->session, unit, ret, err) == 0)
         return 0;
     if (err->kind == ERR_UNREACHABLE)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
 #include "common/ledger/version.h"
@@ -78,6 +79,7 @@ static int create_schema(struct call *c, struct err *err)
                    "do $do$ begin if to_regnamespace('\"%s\"') is null then"
                    " create schema \"%s\"; end if; end $do$");
     db_add(unit, SQL_VERSIONS, 0, NULL);
+    checkpoint("migrate.schema");
     if (session_run(&c->session, unit, NULL, err) != 0)
         return err_prefix(err, "schema %s", c->config.shared.schema);
     return 0;
@@ -109,6 +111,7 @@ static int apply(struct call *c, const struct migration *m, struct err *err)
     compatible_from(m, compatible);
     db_add(unit, SQL_APPLIED, 3, params);
     db_add_script(unit, m->sql);
+    checkpoint("migrate.step");
     if (session_run(&c->session, unit, NULL, err) != 0)
         return err_prefix(err, "migration %04d-%s", m->version, m->name);
     return 0;
@@ -184,6 +187,7 @@ static int grant_roles(struct call *c, struct progress *p, struct err *err)
         if (unit == NULL)
             return -1;
         db_add_script(unit, roles_sql);
+        checkpoint("migrate.roles");
         if (session_run(&c->session, unit, NULL, &why) == 0) {
             p->roles = ROLES_GRANTED;
             return 0;

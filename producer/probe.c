@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/str.h"
 #include "common/base/version.h"
@@ -173,6 +174,7 @@ int probe_get(struct probe *p, const struct probe_request *request,
                  request->address, six ? "]" : "");
         r.resolve = resolve;
     }
+    checkpoint("producer.probe");
     call = http_start(p->http, &r, on_answer, &asked, err);
     if (call == NULL)
         return -1;

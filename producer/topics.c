@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/base/uuid.h"
 #include "common/broker/admin.h"
@@ -201,6 +202,7 @@ static int create(struct session *s, const struct plan *p, const struct topic_st
 
     for (size_t k = 0; k < t->settings_n; k++)
         settings[k] = (struct topic_setting){ t->settings[k].name, t->settings[k].wanted };
+    checkpoint("topics.create");
     if (admin_create_topic(s->admin, &spec, err) == 0)
         return 0;
     return err->kind == ERR_REFUSED ? 0 : -1; /* another apply was faster */
@@ -216,6 +218,7 @@ static int alter(struct session *s, const struct topic_state *t, struct err *err
             settings[n++] = (struct topic_setting){ t->settings[k].name, t->settings[k].wanted };
     if (n == 0)
         return 0;
+    checkpoint("topics.alter");
     return admin_alter_topic(s->admin, t->name, settings, n, err);
 }
 
@@ -290,6 +293,7 @@ static int bind(struct call *c, const struct plan *p, struct err *err)
         return -1;
     make_source(c, source, sizeof(source));
     snprintf(partitions, sizeof(partitions), "%d", p->partitions);
+    checkpoint("topics.bind");
     return session_query(&c->session, &(struct statement){ SQL, 5, params }, NULL, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -180,5 +181,6 @@ int call_act(struct call *c, const struct act *act, struct err *err)
 
     if (actor == NULL)
         return -1;
+    checkpoint("producer.act");
     return session_query(&c->session, &(struct statement){ SQL_ACT, 5, params }, NULL, err);
 }

@@ -244,7 +244,7 @@ void batch_look_up(void *arg)
         return;
     }
     what = (struct consumer_lookup){ r->offsets, r->offsets_n, COMMITTED_TIMEOUT_MS };
-    checkpoint("batch.look_up");
+    checkpoint("group.look_up");
     if (consumer_committed(w->consumer, &what, on_committed, w) != 0)
         event_timer_start(r->lookup_timer, COMMITTED_AGAIN_MS, 0);
 }

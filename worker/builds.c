@@ -27,6 +27,7 @@
 #define BEYOND_ANY_LOG    INT32_MAX /* Connect's `first` is an int32 */
 
 static void poll(struct worker *w, struct work *work);
+static void first_poll(struct worker *w, struct work *work);
 
 static void log_attempt(struct worker *w, const struct work *work, const char *what)
 {
@@ -140,7 +141,7 @@ static void task_known(struct worker *w, struct work *work)
 {
     work->tries = work->unreadable = 0;
     work_enter(&w->works, work, WORK_POLLING);
-    poll(w, work);
+    first_poll(w, work);
 }
 
 static void on_posted(struct worker *w, struct work *work, const struct http_answer *answer)
@@ -299,7 +300,7 @@ static void on_polled(struct worker *w, struct work *work, const struct http_ans
         poll_failed(w, work, &v);
 }
 
-static void poll(struct worker *w, struct work *work)
+static void send_poll(struct worker *w, struct work *work)
 {
     struct attempt *a = &work->attempt;
     struct buf url;
@@ -311,7 +312,6 @@ static void poll(struct worker *w, struct work *work)
     buf_init(&url, URL_BYTES);
     api_url_task(&url, a->target->base, a->task_id, a->first,
                  (int)(w->config->task_wait_ms / 1000));
-    checkpoint("http.poll");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -322,6 +322,18 @@ static void poll(struct worker *w, struct work *work)
                                  .route = "task",
                                  .on_answer = on_polled });
     buf_done(&url);
+}
+
+static void first_poll(struct worker *w, struct work *work)
+{
+    checkpoint("http.first_poll");
+    send_poll(w, work);
+}
+
+static void poll(struct worker *w, struct work *work)
+{
+    checkpoint("http.poll");
+    send_poll(w, work);
 }
 
 void builds_follow(struct worker *w, struct work *work)

@@ -201,7 +201,7 @@ static void ask_api(struct worker *w, struct work *work)
 
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->attempt.target->base, work->guid);
-    checkpoint("http.verdict");
+    checkpoint("http.validate_404");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -285,7 +285,10 @@ static void request_page(struct worker *w, struct work *work)
     }
     buf_init(&url, URL_BYTES);
     api_url_page(&url, target->base, work->guid, path_of(work, anonymous(run) ? 0 : run->at));
-    checkpoint("http.page");
+    if (anonymous(run))
+        checkpoint("http.validate_anonymous");
+    else
+        checkpoint("http.validate");
     builds_request(w, work,
                    &(struct build_request){ .method = "GET",
                                             .url = buf_str(&url),

@@ -376,6 +376,16 @@ static bool add_claims(struct worker *w, struct claim_unit *u, struct db_unit *u
     return good;
 }
 
+static void pass_checkpoints(const struct claim_unit *u)
+{
+    if (u->ends_n > 0)
+        checkpoint("ledger.end_attempt");
+    if (u->results_at != CLAIM_UNIT_NO_STATEMENT)
+        checkpoint("ledger.end_item");
+    if (u->claims_n > 0)
+        checkpoint("ledger.claim");
+}
+
 int claim_unit_submit(struct worker *w, struct claim_unit *u, db_done_fn *done)
 {
     struct db_unit *unit = db_unit_new();
@@ -394,6 +404,6 @@ int claim_unit_submit(struct worker *w, struct claim_unit *u, db_done_fn *done)
         db_unit_free(unit);
         return -1;
     }
-    checkpoint("ledger.claim");
+    pass_checkpoints(u);
     return db_submit(w->db, unit, done, w);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -243,6 +244,7 @@ static void on_reply(void *arg, const struct db_reply *reply, const struct err *
     struct worker *w = arg;
 
     w->claims->in_flight = false;
+    checkpoint("ledger.turn_answer");
     if (err != NULL) {
         log_warn("claims.failed", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
         give_back(w, err);

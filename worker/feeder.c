@@ -131,8 +131,7 @@ int feeder_start(struct worker *w, struct err *err)
     const struct db_config config = { .conninfo = w->config->shared.database_url,
                                       .application_name = "rebuild-worker feeder",
                                       .schema = w->config->shared.schema,
-                                      .statement_timeout_ms =
-                                          (int)w->config->database_timeout_ms };
+                                      .statement_timeout_ms = (int)w->config->database_timeout_ms };
 
     if (f == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the feeder");

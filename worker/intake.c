@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/broker/consumer.h"
@@ -62,6 +63,7 @@ static void revoke_now(struct worker *w)
     recover_revoked(w);
     leave_partitions(w);
     results_revoked(w);
+    checkpoint("group.unassign");
     if (consumer_unassign(w->consumer, &err) != 0)
         log_error("kafka.revoke", NULL, "%s", err.msg);
 }
@@ -288,6 +290,7 @@ int intake_start(struct worker *w, struct err *err)
                                                 .on_partition_error = on_partition_error,
                                                 .arg = w };
 
+    checkpoint("group.join");
     w->consumer = consumer_new(w->loop, &config, &handlers, err);
     return w->consumer == NULL ? -1 : 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/broker/consumer.h"
@@ -62,6 +63,7 @@ static void close_consumer(struct worker *w)
     presence_gone(w);
     w->leaving = LEAVE_CLOSING;
     w->leave_until_ms = event_now_ms(w->loop) + CLOSE_WAIT_MS;
+    checkpoint("group.leave");
     consumer_close(w->consumer, on_closed, w);
 }
 

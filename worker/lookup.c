@@ -124,7 +124,7 @@ static void ask_jobs(struct worker *w, struct work *work)
     }
     buf_init(&url, URL_BYTES);
     api_url_jobs(&url, work->reading_from->base, work->guid);
-    checkpoint("http.jobs");
+    checkpoint("http.lost_jobs");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",
@@ -175,7 +175,7 @@ static void ask_content(struct worker *w, struct work *work)
     }
     buf_init(&url, URL_BYTES);
     api_url_content(&url, work->reading_from->base, work->guid);
-    checkpoint("http.content");
+    checkpoint("http.lost_content");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

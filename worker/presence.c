@@ -59,7 +59,6 @@ static void write_row(struct worker *w, const char *sql, size_t n, const char *c
         return; /* said again on the next tick */
     }
     db_add(unit, sql, n, params);
-    checkpoint("ledger.presence");
     if (db_submit(w->facts, unit, on_written, w) != 0)
         worker_exit(w, 1);
 }
@@ -90,6 +89,7 @@ static void write_presence(struct worker *w)
     snprintf(in_flight, sizeof(in_flight), "%zu", works_builds(&w->works));
     snprintf(waiting, sizeof(waiting), "%zu", waiting_total(w->waiting));
     snprintf(partitions, sizeof(partitions), "%zu", parts_owned(&w->parts));
+    checkpoint("ledger.presence");
     write_row(w, SQL_PRESENCE, 7, params);
 }
 
@@ -97,6 +97,7 @@ void presence_gone(struct worker *w)
 {
     const char *params[1] = { w->id };
 
+    checkpoint("ledger.gone");
     write_row(w, SQL_GONE, 1, params);
 }
 
@@ -137,6 +138,7 @@ void presence_want(struct worker *w)
     snprintf(lane, sizeof(lane), "%d", best->lane);
     snprintf(rank, sizeof(rank), "%lld", (long long)best->rank);
     snprintf(ms, sizeof(ms), "%d", WANT_MS);
+    checkpoint("ledger.want");
     write_row(w, SQL_WANT, 4, params);
 }
 

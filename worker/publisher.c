@@ -91,9 +91,10 @@ static bool ensure_txn(struct publisher *p)
         call_begins(p);
         checkpoint("txn.new");
         p->txn = txn_new(&p->config.txn, &err);
-        checkpoint("txn.init");
-        if (p->txn != NULL)
+        if (p->txn != NULL) {
+            checkpoint("txn.init");
             r = txn_init(p->txn, p->config.topics, p->config.topics_n, &err);
+        }
         call_ends(p);
         if (r == TXN_OK)
             return true;
@@ -107,9 +108,6 @@ static bool ensure_txn(struct publisher *p)
 }
 
 enum step { STEP_BEGIN, STEP_MESSAGES, STEP_OFFSETS, STEP_COMMIT, STEPS };
-
-static const char *const step_names[] = { "txn.begin", "txn.messages", "txn.offsets",
-                                          "txn.commit" };
 
 /* A message that is too large is a local fact: the others and the offsets go on without it. Results
  * and dead letters are cut before, so this is for a broker that allows less than our topics do. */
@@ -145,15 +143,17 @@ static enum txn_result one_step(struct publisher *p, const struct publish_batch 
                                 struct err *err)
 {
     switch (step) {
-    case STEP_BEGIN: return txn_begin(p->txn, err);
+    case STEP_BEGIN: checkpoint("txn.begin"); return txn_begin(p->txn, err);
     case STEP_MESSAGES: return produce_all(p, b, err);
     case STEP_OFFSETS:
-        return b->offsets_n == 0
-                   ? TXN_OK
-                   : txn_send_offsets(p->txn, b->offsets, b->offsets_n, b->group, err);
+        if (b->offsets_n == 0)
+            return TXN_OK;
+        checkpoint("txn.offsets");
+        return txn_send_offsets(p->txn, b->offsets, b->offsets_n, b->group, err);
     case STEP_COMMIT:
     case STEPS: break;
     }
+    checkpoint("txn.commit");
     return txn_commit(p->txn, err);
 }
 
@@ -164,7 +164,6 @@ static enum txn_result patient_step(struct publisher *p, const struct publish_ba
 
     for (int tries = 0; r == TXN_RETRY && tries < SAME_CALL_TRIES; tries++) {
         call_begins(p);
-        checkpoint(step_names[step]);
         r = one_step(p, b, step, err);
         call_ends(p);
         if (r == TXN_RETRY && pause_ms(p, RETRY_PAUSE_MS))

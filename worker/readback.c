@@ -18,15 +18,16 @@
 #include "worker/worker.h"
 #include "worker/writes.h"
 
-#define READBACK_MAX    4096    /* outcomes looked for at once: 8 MB */
-#define WRITE_MAX       256     /* outcomes written in one unit */
-#define GATHER_MS       200     /* one recovery finds many: they are read together */
-#define AGAIN_MS        5000    /* after a broker or PostgreSQL did not answer */
-#define OPEN_TIMEOUT_MS 10000   /* to find the partitions and where to begin */
-#define SLICE_MS        100     /* between two looks whether the process leaves */
-#define SILENT_MS       30000   /* no record for so long: asked again later; over the longest
-                                   transaction time-out */
-#define EARLIER_MS      3600000 /* the brokers' clocks may differ from PostgreSQL's by so much */
+#define READBACK_MAX    4096  /* outcomes looked for at once: 8 MB */
+#define WRITE_MAX       256   /* outcomes written in one unit */
+#define GATHER_MS       200   /* one recovery finds many: they are read together */
+#define AGAIN_MS        5000  /* after a broker or PostgreSQL did not answer */
+#define OPEN_TIMEOUT_MS 10000 /* to find the partitions and where to begin */
+#define SLICE_MS        100   /* between two looks whether the process leaves */
+#define SILENT_MS                                                                        \
+    30000                  /* no record for so long: asked again later; over the longest \
+                              transaction time-out */
+#define EARLIER_MS 3600000 /* the brokers' clocks may differ from PostgreSQL's by so much */
 
 struct lost {
     struct uuid id;
@@ -168,8 +169,8 @@ static void read_on(struct reading *r, struct reader *reader)
 static void read_topic(void *arg)
 {
     struct reading *r = arg;
-    struct reader *reader = reader_open_since(r->w->props, r->w->topics.results, r->since_ms,
-                                              OPEN_TIMEOUT_MS, &r->err);
+    struct reader *reader =
+        reader_open_since(r->w->props, r->w->topics.results, r->since_ms, OPEN_TIMEOUT_MS, &r->err);
 
     if (reader == NULL)
         return;
@@ -208,8 +209,7 @@ static void mark_gone(struct worker *w, struct lost *first)
     for (const struct lost *l = first; l != NULL; l = l->hh.next) {
         if (l->found)
             continue;
-        log_error("ledger.outcome_gone",
-                  LOG_FIELDS(LOG_S("request_id", uuid_format(&l->id, text))),
+        log_error("ledger.outcome_gone", LOG_FIELDS(LOG_S("request_id", uuid_format(&l->id, text))),
                   "the result of this request is out, but neither the ledger nor the result topic "
                   "has it any more; it is marked and not built again");
         writes_mark_lost(w, &l->id, 1);
@@ -228,7 +228,8 @@ static void on_read(void *arg)
         if (r->complete) {
             mark_gone(w, r->lost);
         } else {
-            log_warn("results.not_read_back", NULL, "outcomes that the ledger lost: %s", r->err.msg);
+            log_warn("results.not_read_back", NULL, "outcomes that the ledger lost: %s",
+                     r->err.msg);
             recover_later(w); /* finds again what is still missing */
         }
         if (owner->lost != NULL)

@@ -155,7 +155,7 @@ static void read_content(struct worker *w, struct work *work)
     }
     buf_init(&url, 2048);
     api_url_content(&url, work->reading_from->base, work->guid);
-    checkpoint("http.read");
+    checkpoint("http.content");
     builds_request(
         w, work,
         &(struct build_request){ .method = "GET",

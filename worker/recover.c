@@ -353,6 +353,7 @@ static void assign(struct worker *w)
     }
     for (size_t i = 0; i < r->n; i++)
         n += take_partition(w, i, &list[n]);
+    checkpoint("group.assign");
     if (consumer_assign(w->consumer, list, n, &err) != 0) {
         log_warn("kafka.assign", NULL, "%s", err.msg); /* superseded: its own event follows */
     } else {
@@ -431,10 +432,13 @@ static void look(void *arg)
         assign(w);
         return;
     }
-    if (r->have_committed)
+    if (r->have_committed) {
+        checkpoint("group.watermarks");
         rc = consumer_query_watermarks(w->consumer, &what, on_watermarks, w);
-    else
+    } else {
+        checkpoint("group.committed");
         rc = consumer_committed(w->consumer, &what, on_committed, w);
+    }
     if (rc != 0)
         event_timer_start(r->timer, AGAIN_MS, 0);
 }

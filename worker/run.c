@@ -108,8 +108,8 @@ static int connect_ledger(struct worker *w, struct err *err)
     config.channel = NULL;
     config.application_name = "rebuild-worker facts";
     config.after = w->db; /* outcomes and marks lean on claims and ends */
-    w->facts = db_new(w->loop, &config,
-                      &(struct db_handlers){ on_facts_up, on_facts_down, NULL, w });
+    w->facts =
+        db_new(w->loop, &config, &(struct db_handlers){ on_facts_up, on_facts_down, NULL, w });
     if (w->db == NULL || w->facts == NULL)
         return err_set(err, ERR_INTERNAL, "no memory for the connections to PostgreSQL");
     return start_ledger(w, err);

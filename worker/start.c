@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
@@ -27,6 +28,7 @@ static int topic(struct admin *a, const char *name, int *ret_partitions, struct 
 {
     int replication;
 
+    checkpoint("start.topic");
     if (admin_topic_partitions(a, name, ret_partitions, &replication, err) != 0)
         return -1;
     if (*ret_partitions == 0)
@@ -82,6 +84,7 @@ static int check_installation(struct worker *w, const char *cluster, struct err 
     if (unit == NULL)
         return err_set(err, ERR_INTERNAL, "no memory");
     db_add(unit, SQL_INSTALLATION, 0, NULL);
+    checkpoint("start.installation");
     if (db_run(w->db, unit, 0, &reply, err) != 0)
         return -1;
     rc = check_row(w, reply, cluster, err);
@@ -98,6 +101,7 @@ static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
     const bool never = false;
     int brokers, rc = -1;
 
+    checkpoint("start.cluster");
     for (int tries = 0; a != NULL && (rc = admin_cluster(a, cluster, &brokers, err)) != 0;
          tries++) {
         if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= until)

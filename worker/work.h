@@ -57,7 +57,7 @@ struct attempt {
     int64_t content_date_ms; /* Connect's clock: Date of the content read; 0: unknown */
     char *judged[WORK_JUDGED_MAX];
     size_t judged_n;
-    int64_t first; /* next line asked for */
+    int64_t first;    /* next line asked for */
     bool log_skipped; /* first is beyond the log: only its end is wanted */
     struct tail tail;
     bool has_code;

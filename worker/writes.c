@@ -164,6 +164,17 @@ static bool add_kind(struct worker *w, struct db_unit *unit, struct db_unit *kep
     return good;
 }
 
+/* The kinds that the unit under way has. */
+static void pass_checkpoints(const struct writes *q)
+{
+    if (q->n[SETTLE_OUTCOME] > 0)
+        checkpoint("ledger.outcome");
+    if (q->n[SETTLE_REPUBLISH] > 0)
+        checkpoint("ledger.republish");
+    if (q->n[SETTLE_PARK] > 0)
+        checkpoint("ledger.park");
+}
+
 static bool add_results(struct worker *w, struct db_unit *unit)
 {
     struct buf ids;
@@ -313,7 +324,7 @@ static void turn(void *arg)
         0)
         return;
     unit = make_unit(w);
-    checkpoint("ledger.outcomes");
+    pass_checkpoints(w->writes);
     w->writes->in_flight = unit != NULL && db_submit(w->facts, unit, on_reply, w) == 0;
     if (!w->writes->in_flight)
         worker_exit(w, 1);
@@ -375,18 +386,11 @@ static void send_fact(struct worker *w, struct db_unit *unit, bool good, db_done
         return;
     }
     db_unit_keep(unit);
-    checkpoint("ledger.fact");
     if (db_submit(w->facts, unit, done, w) != 0) {
         worker_exit(w, 1);
         return;
     }
     w->writes->others++;
-}
-
-/* One that nobody waits for. */
-static void send_other(struct worker *w, struct db_unit *unit, bool good)
-{
-    send_fact(w, unit, good, on_other);
 }
 
 void writes_task(struct worker *w, const struct work *work)
@@ -403,7 +407,8 @@ void writes_task(struct worker *w, const struct work *work)
     if (unit != NULL)
         db_add(unit, SQL_TASK, c.params_n, c.params);
     columns_done(&c);
-    send_other(w, unit, good);
+    checkpoint("ledger.task");
+    send_fact(w, unit, good, on_other);
 }
 
 void writes_judged(struct worker *w, const struct work *work)
@@ -422,7 +427,8 @@ void writes_judged(struct worker *w, const struct work *work)
     if (unit != NULL)
         db_add(unit, SQL_JUDGED, 2, params);
     buf_done(&keys);
-    send_other(w, unit, true);
+    checkpoint("ledger.judged");
+    send_fact(w, unit, true, on_other);
 }
 
 void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
@@ -440,13 +446,15 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n)
     good = columns_close(&c);
     if (unit != NULL)
         db_add(unit, SQL_MARK, 1, c.params);
+    checkpoint("ledger.mark");
     send_fact(w, unit, good, on_marked);
     /* in a transaction of its own: of two workers that mark the last items at the same time, the
      * later one sees both marks */
     unit = db_unit_new();
     if (unit != NULL)
         db_add(unit, SQL_COMPLETE, 1, c.params);
-    send_other(w, unit, good);
+    checkpoint("ledger.complete");
+    send_fact(w, unit, good, on_other);
     columns_done(&c);
 }
 
@@ -471,11 +479,13 @@ static void send_lost(struct worker *w, struct columns *c, const char *sql)
         db_add(unit, SQL_CLOSE_LOST, 1, c->params);
         db_add(unit, sql, c->params_n, c->params);
     }
-    send_other(w, unit, good);
+    checkpoint("ledger.lost");
+    send_fact(w, unit, good, on_other);
     unit = db_unit_new();
     if (unit != NULL)
         db_add(unit, SQL_COMPLETE, 1, c->params);
-    send_other(w, unit, good);
+    checkpoint("ledger.complete_lost");
+    send_fact(w, unit, good, on_other);
     columns_done(c);
 }
 

@@ -31,8 +31,8 @@ void writes_mark(struct worker *w, const struct uuid *request_ids, size_t n);
 /* What the result of a request says whose outcome the ledger lost. */
 struct writes_found {
     struct uuid request_id;
-    enum item_state outcome; /* an end */
-    char finished_at[40];    /* RFC 3339 */
+    enum item_state outcome;                                       /* an end */
+    char finished_at[40];                                          /* RFC 3339 */
     char error_class[64], error_message[TEXT_FIELD_MAX_BYTES + 1]; /* "": none */
     bool error_retryable;
     char access_verdict[32];

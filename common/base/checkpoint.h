@@ -1,11 +1,12 @@
 #ifndef COMMON_BASE_CHECKPOINT_H
 #define COMMON_BASE_CHECKPOINT_H
 
-/* A place right before an outward act, where a test may stop the process. Without -DCHECKPOINTS it
- * is nothing. With it, the environment says where and how:
+/* A place right before an outward act, where a test may stop the process. Each kind of act has a
+ * name of its own, "room.act"; tests/lint/checkpoints.py checks that none is without. Without
+ * -DCHECKPOINTS it is nothing. With it, the environment says where and how:
  *
- *   REBUILD_CHECKPOINT=NAME:N     at the N-th passing of NAME; just N: of any
- *   REBUILD_CHECKPOINT_ACT=freeze SIGSTOP in place of SIGKILL
+ *   REBUILD_CHECKPOINT=POINT,...  where the process ends by SIGKILL. POINT is NAME:N, the N-th
+ *                                 passing of NAME, or N, of any; "=freeze" after it: SIGSTOP
  *   REBUILD_CHECKPOINT_COUNT=FILE a line "NAME" is added to FILE at each passing
  */
 

@@ -22,18 +22,18 @@
 #define CONSUMER_EVENTS_PER_TURN 1000   /* then the loop gets its turn */
 
 /* Ledger */
-#define CLAIM_BATCH             64 /* requests asked about at once: 5-10 ms in the ledger */
-#define DB_CONNECT_TIMEOUT_MS   10000
-#define DB_BACKOFF_MIN_MS       200 /* reconnect: doubled with jitter up to the maximum */
-#define DB_BACKOFF_MAX_MS       10000
-#define DB_KEEP_MS              10000 /* committed writes are kept this long for a failover */
-#define DB_QUEUE_UNITS          20000 /* units waiting for PostgreSQL: then no new builds start */
-#define OUTCOME_BATCH_MS        5     /* outcomes gathered into one commit */
-#define CAMPAIGN_CHECK_MS       2000  /* states and deadlines of the campaigns that are held */
-#define HEARTBEAT_MS            2000  /* worker.last_seen; also the pulse of want_until */
-#define WORKER_DEAD_MS          15000 /* a worker row that is older counts as dead */
-#define LEASE_MS                15000 /* publishing lease of a campaign, renewed at a third */
-#define PARK_AFTER_MS           60000 /* what cannot run for longer leaves Kafka for the ledger */
+#define CLAIM_BATCH           64 /* requests asked about at once: 5-10 ms in the ledger */
+#define DB_CONNECT_TIMEOUT_MS 10000
+#define DB_BACKOFF_MIN_MS     200 /* reconnect: doubled with jitter up to the maximum */
+#define DB_BACKOFF_MAX_MS     10000
+#define DB_KEEP_MS            10000 /* committed writes are kept this long for a failover */
+#define DB_QUEUE_UNITS        20000 /* units waiting for PostgreSQL: then no new builds start */
+#define OUTCOME_BATCH_MS      5     /* outcomes gathered into one commit */
+#define CAMPAIGN_CHECK_MS     2000  /* states and deadlines of the campaigns that are held */
+#define HEARTBEAT_MS          2000  /* worker.last_seen; also the pulse of want_until */
+#define WORKER_DEAD_MS        15000 /* a worker row that is older counts as dead */
+#define LEASE_MS              15000 /* publishing lease of a campaign, renewed at a third */
+#define PARK_AFTER_MS         60000 /* what cannot run for longer leaves Kafka for the ledger */
 
 /* Connect */
 #define CLAIM_TO_POST_MAX_MS  5000              /* an older claim or content read does not POST */

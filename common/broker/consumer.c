@@ -10,8 +10,8 @@
 #include "common/base/limits.h"
 #include "common/broker/consumer_private.h"
 
-/* A broker that owes an answer for so long is asked on a new connection. A join of the group has the
- * time of max.poll.interval.ms, whatever stands here. */
+/* A broker that owes an answer for so long is asked on a new connection. A join of the group has
+ * the time of max.poll.interval.ms, whatever stands here. */
 #define SOCKET_TIMEOUT_MS    "20000"
 #define MAX_POLL_INTERVAL_MS 60000 /* bounds how long a stuck member can hold up a rebalance */
 
@@ -142,10 +142,14 @@ static struct client *open_client(struct consumer *c, const struct consumer_conf
 {
     char session_ms[16], poll_ms[16];
     const struct client_setting defaults[] = {
-        { "heartbeat.interval.ms", "1000" },     { "max.poll.interval.ms", poll_ms },
-        { "queued.min.messages", "500" },        { "queued.max.messages.kbytes", "8192" },
-        { "fetch.message.max.bytes", "262144" }, { "fetch.wait.max.ms", "100" },
-        { "allow.auto.create.topics", "false" }, { "socket.timeout.ms", SOCKET_TIMEOUT_MS },
+        { "heartbeat.interval.ms", "1000" },
+        { "max.poll.interval.ms", poll_ms },
+        { "queued.min.messages", "500" },
+        { "queued.max.messages.kbytes", "8192" },
+        { "fetch.message.max.bytes", "262144" },
+        { "fetch.wait.max.ms", "100" },
+        { "allow.auto.create.topics", "false" },
+        { "socket.timeout.ms", SOCKET_TIMEOUT_MS },
         { NULL, NULL },
     };
     const struct client_setting fixed[] = {

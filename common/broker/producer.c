@@ -82,7 +82,7 @@ static struct client *open_client(struct producer *p, const struct kafka_props *
         { "queue.buffering.max.messages", "200000" },
         { "message.timeout.ms", "120000" },
         { "socket.timeout.ms", "20000" }, /* a connection that is half open is given up */
-        { "compression.codec", "zstd" }, /* the one codec that 2.0.2 uses with every broker */
+        { "compression.codec", "zstd" },  /* the one codec that 2.0.2 uses with every broker */
         { NULL, NULL },
     };
     static const struct client_setting fixed[] = {

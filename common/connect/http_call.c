@@ -321,7 +321,8 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode resul
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, or something that is no HTTP at all */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_OUT_OF_MEMORY: /* so it calls a header line of more than 100 KB; memory we do not lack */
+    case CURLE_OUT_OF_MEMORY: /* so it calls a header line of more than 100 KB; memory we do not
+                                 lack */
     case TOO_LARGE: return HTTP_BAD_ANSWER;
     default: return HTTP_LOST;
     }

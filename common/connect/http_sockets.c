@@ -12,8 +12,8 @@
 #define TABLE_FIRST 64 /* file descriptors; doubled from there */
 #define KICK_MS     10 /* short against a connection, and seldom enough when all of them fail */
 
-/* A machine that is gone, or a firewall that forgot the connection, answers nothing, not even with a
- * reset. What was sent and not acknowledged for so long has failed; a connection on which we only
+/* A machine that is gone, or a firewall that forgot the connection, answers nothing, not even with
+ * a reset. What was sent and not acknowledged for so long has failed; a connection on which we only
  * wait, for a long poll, is asked after. */
 #define PEER_GONE_MS     15000
 #define PEER_IDLE_S      15

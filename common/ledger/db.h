@@ -11,8 +11,9 @@
  *
  * statement_timeout, which bounds each statement of a unit, and times as ISO text are set once for
  * the session, or, where a pooler stands between (told by the backend's process number, which a
- * pooler does not pass on), by a statement before each unit, local to its transaction. A server that says nothing for that
- * time and DB_WATCHDOG_MARGIN_MS more, while it owes an answer, counts as lost. */
+ * pooler does not pass on), by a statement before each unit, local to its transaction. A server
+ * that says nothing for that time and DB_WATCHDOG_MARGIN_MS more, while it owes an answer, counts
+ * as lost. */
 #ifndef COMMON_LEDGER_DB_H
 #define COMMON_LEDGER_DB_H
 
@@ -86,9 +87,9 @@ void db_unit_transaction(struct db_unit *unit);
  * and sent again, in order and without callback, after a reconnect. Without this, a lost connection
  * ends the unit with ERR_UNREACHABLE: whether it was done is unknown. */
 void db_unit_keep(struct db_unit *unit);
-/* The same for DB_KEEP_MS after the commit, but what is sent again then is `kept`, which may do more
- * where rows were lost; a connection that dies before the answer ends the unit. Takes kept, whose
- * callback nobody needs. */
+/* The same for DB_KEEP_MS after the commit, but what is sent again then is `kept`, which may do
+ * more where rows were lost; a connection that dies before the answer ends the unit. Takes kept,
+ * whose callback nobody needs. */
 void db_unit_keep_as(struct db_unit *unit, struct db_unit *kept);
 
 /* fn runs exactly once, from the loop, and not at all after db_free, which it may call. reply is

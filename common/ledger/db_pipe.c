@@ -10,7 +10,8 @@
     "select set_config('lock_timeout', '1s', true), " \
     "set_config('idle_in_transaction_session_timeout', '2s', true)"
 /* What db_setup.c sets for the session where there is one. */
-#define SET_LOCALLY      "set_config('DateStyle', 'ISO', true), set_config('statement_timeout', $1, true)"
+#define SET_LOCALLY \
+    "set_config('DateStyle', 'ISO', true), set_config('statement_timeout', $1, true)"
 #define SET_SESSION      "select " SET_LOCALLY
 #define SET_BOTH         SET_TRANSACTION ", " SET_LOCALLY
 #define SSL_RECORD_READS 2 /* more calls empty what is left of a record of 16 KiB */

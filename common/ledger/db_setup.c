@@ -7,7 +7,7 @@
 
 #define CHANNEL_QUOTED_BYTES 130 /* 63 bytes are the server's limit, each could be a quote */
 
-#define HELD_LOOK_MS         20  /* the other connection is back within this time, mostly */
+#define HELD_LOOK_MS 20 /* the other connection is back within this time, mostly */
 
 /* What follows after a connection is made: first, are we talking to the server itself? */
 #define ASK_PID "select pg_backend_pid()"

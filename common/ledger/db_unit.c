@@ -27,11 +27,8 @@ static void forget_failure(struct db_unit *unit)
     unit->failure = NULL;
 }
 
-void db_unit_free(struct db_unit *unit)
+static void free_one(struct db_unit *unit)
 {
-    if (unit == NULL)
-        return;
-    db_unit_free(unit->kept_as);
     db_reply_free(unit->reply);
     forget_failure(unit);
     for (size_t i = 0; i < unit->n; i++)
@@ -40,6 +37,16 @@ void db_unit_free(struct db_unit *unit)
     free(unit->offsets);
     buf_done(&unit->bytes);
     free(unit);
+}
+
+void db_unit_free(struct db_unit *unit)
+{
+    while (unit != NULL) {
+        struct db_unit *kept = unit->kept_as;
+
+        free_one(unit);
+        unit = kept;
+    }
 }
 
 /* Room for one more of item_bytes behind n; NULL: no memory, and items is as it was. */
@@ -135,9 +142,9 @@ void db_unit_keep_as(struct db_unit *unit, struct db_unit *kept)
     unit->kept_as = kept;
 }
 
-bool db_unit_prepare(struct db_unit *unit, struct db_sql *sql)
+static bool prepare_one(struct db_unit *unit, struct db_sql *sql)
 {
-    if (unit->out_of_memory || (unit->kept_as != NULL && !db_unit_prepare(unit->kept_as, sql)))
+    if (unit->out_of_memory)
         return false;
     for (size_t i = 0; i < unit->n; i++) {
         struct db_statement *st = &unit->statements[i];
@@ -162,6 +169,11 @@ bool db_unit_prepare(struct db_unit *unit, struct db_sql *sql)
         return false;
     unit->reply->n = unit->n;
     return true;
+}
+
+bool db_unit_prepare(struct db_unit *unit, struct db_sql *sql)
+{
+    return prepare_one(unit, sql) && (unit->kept_as == NULL || prepare_one(unit->kept_as, sql));
 }
 
 void db_unit_rewind(struct db_unit *unit)

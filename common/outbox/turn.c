@@ -117,7 +117,7 @@ static int submit_end(struct outbox *o)
     db_add(unit, OUTBOX_SQL_ADVANCE, 3, (const char *const[]){ o->id, cursor, buf_str(&last) });
     db_add(unit, OUTBOX_SQL_CLOSE, 1, (const char *const[]){ o->id });
     db_add(unit, OUTBOX_SQL_REPORT, 1, (const char *const[]){ o->id });
-    checkpoint("outbox.end");
+    checkpoint("outbox.cursor");
     rc = outbox_submit(o, unit, on_end);
 out:
     buf_done(&last);
@@ -309,7 +309,7 @@ int turn_begin(struct outbox *o, struct err *err)
         db_add(unit, OUTBOX_SQL_OUT, 1, (const char *const[]){ o->id });
         db_add(unit, OUTBOX_SQL_UNPARK, 3, (const char *const[]){ o->id, o->holder, n });
         db_add(unit, OUTBOX_SQL_UNSENT, 3, (const char *const[]){ o->id, o->holder, n });
-        checkpoint("outbox.begin");
+        checkpoint("outbox.unpark");
         if (outbox_submit(o, unit, on_begun) == 0)
             return 0;
     }

@@ -160,7 +160,8 @@ class Kafka(Service):
             listens["PROXIED"], told["PROXIED"] = "behind_port", "proxied_port"
 
         def text(ports):
-            return ",".join(f"{name}://127.0.0.1:{self.state[port]}" for name, port in ports.items())
+            return ",".join(f"{name}://127.0.0.1:{self.state[port]}"
+                            for name, port in ports.items())
         return text({**listens, "CONTROLLER": "controller_port"}), text(told)
 
     def settings(self):

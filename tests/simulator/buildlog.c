@@ -30,8 +30,7 @@ static const char *const python_lines[] = {
 
 static size_t count_while_running(const struct build *build)
 {
-    return build->log.lines + (build->log.wide_bytes > 0) + build->log.nul +
-           build->log.invalid;
+    return build->log.lines + (build->log.wide_bytes > 0) + build->log.nul + build->log.invalid;
 }
 
 size_t buildlog_count(const struct builds *builds, const struct build *build, int64_t now_us)
@@ -77,8 +76,7 @@ static void add_usual(const struct build *build, size_t line, struct text *to)
 }
 
 /* The bytes of one line; *ret_raw is what JSON must carry after them as it is, or NULL. */
-static void add_line(const struct build *build, size_t line, struct text *to,
-                     const char **ret_raw)
+static void add_line(const struct build *build, size_t line, struct text *to, const char **ret_raw)
 {
     size_t usual = build->log.lines;
     size_t wide = usual + (build->log.wide_bytes > 0);

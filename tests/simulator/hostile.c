@@ -13,7 +13,7 @@
 #define DEPTH        100000
 
 static const char *const kinds[] = {
-    [HOSTILE_NOT] = "none",     [HOSTILE_HUGE] = "huge",     [HOSTILE_DRIP] = "drip",
+    [HOSTILE_NOT] = "none",        [HOSTILE_HUGE] = "huge",     [HOSTILE_DRIP] = "drip",
     [HOSTILE_HEADERS] = "headers", [HOSTILE_HEADER] = "header", [HOSTILE_DEEP] = "deep",
     [HOSTILE_TYPES] = "types",
 };

@@ -18,8 +18,8 @@
 #include "tests/simulator/spoilt.h"
 #include "tests/simulator/world.h"
 
-#define CONNECTION_MEMORY_BYTES 8192  /* for request and answer headers; 10,000 of it are 80 MB */
-#define SPARE_FILES             64    /* not for connections: sockets that listen, libraries */
+#define CONNECTION_MEMORY_BYTES 8192 /* for request and answer headers; 10,000 of it are 80 MB */
+#define SPARE_FILES             64   /* not for connections: sockets that listen, libraries */
 
 static const char *find_field(const struct request *request, enum field field, const char *name)
 {

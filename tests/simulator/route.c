@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "tests/simulator/api.h"
+#include "tests/simulator/catalog.h"
 #include "tests/simulator/clock.h"
 #include "tests/simulator/exchange.h"
-#include "tests/simulator/catalog.h"
 #include "tests/simulator/fate.h"
 #include "tests/simulator/hostile.h"
 #include "tests/simulator/world.h"
@@ -214,8 +214,7 @@ static void route_rest(struct world *world, struct request *request, struct answ
         if (request->segments_n >= 2)
             hostile_spoil(catalog_find(world->catalog, request->segments[1]), names[ROUTE_PAGE],
                           answer);
-    }
-    else if (ping)
+    } else if (ping)
         api_ping(world, request, answer);
     else
         answer_html(answer, 404, "404 Not Found");

@@ -76,13 +76,15 @@ struct db *db_new(struct event_loop *loop, const struct db_config *config,
 
 void db_unit_free(struct db_unit *unit)
 {
-    if (unit == NULL)
-        return;
-    db_unit_free(unit->kept_as);
-    for (size_t i = 0; i < unit->n; i++)
-        for (size_t k = 0; k < unit->statements[i].params_n; k++)
-            free(unit->statements[i].params[k]);
-    free(unit);
+    while (unit != NULL) {
+        struct db_unit *kept = unit->kept_as;
+
+        for (size_t i = 0; i < unit->n; i++)
+            for (size_t k = 0; k < unit->statements[i].params_n; k++)
+                free(unit->statements[i].params[k]);
+        free(unit);
+        unit = kept;
+    }
 }
 
 void db_free(struct db *db)

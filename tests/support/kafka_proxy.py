@@ -1,6 +1,6 @@
-"""A proxy before the one broker of the tests. It knows no more of Kafka than how requests and answers
-are framed, and which of them ends a transaction. Clients stay with it: wherever an answer gives the
-broker's address, it gives its own, which is as long."""
+"""A proxy before the one broker of the tests. It knows no more of Kafka than how requests and
+answers are framed, and which of them ends a transaction. Clients stay with it: wherever an answer
+gives the broker's address, it gives its own, which is as long."""
 
 import contextlib
 import socket
@@ -80,8 +80,8 @@ class Link:
 
 class KafkaProxy:
     """swallow() says what becomes of the next requests that end a transaction. "request": the
-    client's connection breaks before the broker knows. "answer": it breaks after the broker has done
-    it. "truth": the broker has done it, and the answer is an error that says otherwise."""
+    client's connection breaks before the broker knows. "answer": it breaks after the broker has
+    done it. "truth": the broker has done it, and the answer is an error that says otherwise."""
 
     def __init__(self, broker_port):
         self.broker_port = broker_port

@@ -79,7 +79,7 @@
 
 extern struct event_loop *pq_loop;
 extern struct db *pq_db;
-extern struct err pq_err; /* the last that a callback was given */
+extern struct err pq_err;         /* the last that a callback was given */
 extern const struct db *pq_after; /* of the connection that is made next; NULL: none */
 
 int pq_set_up(void **state);

@@ -1,7 +1,7 @@
 """A proxy between a program and what it depends on, which makes that slow, or takes it away.
 
-toxiproxy does the work; this starts it and speaks to its HTTP API. https://github.com/Shopify/toxiproxy
-"""
+toxiproxy (https://github.com/Shopify/toxiproxy) does the work; this starts it and speaks to its
+HTTP API."""
 
 import json
 import os

@@ -6,7 +6,7 @@ Under pytest-xdist each of its processes has servers of its own.
     pool        a migrated database, applied topics, verbs, workers, results (support/pool.py)
     bare_pool   the same with an empty database and no topics
     connect_with  connect_with(items=50, limit=3): a simulator whose content is in the pool's table
-    links       links.kafka, links.postgres, links.replicas[NAME]: a proxy before each (support/links.py)
+    links       links.kafka, links.postgres, links.replicas[NAME]: a proxy before each
     pool_logs   the directory of this test's logs, build/test-logs/TESTNAME
 
 The servers are killed and restarted by tests; whatever a test leaves down is started again.
@@ -31,9 +31,6 @@ from simulator import SimulatedConnect
 from toxiproxy import Toxiproxy
 
 DEADLINE_S = 120
-
-# Minutes each: `make storm` and `make crash` run them, `make check` does not.
-collect_ignore = [] if os.environ.get("LONG_TESTS") else ["test_crash_matrix.py", "test_storm.py"]
 TAIL_LINES = 40
 FIGURE = "figure"
 
@@ -137,6 +134,10 @@ def drop_pool(stack, pool):
     """
     pool.close()
     stack.heal()
+    remove_pool(stack, pool)
+
+
+def remove_pool(stack, pool):
     pool.broker.delete_topics(pool.prefix)
     stack.admin_sql(f"drop database {pool.prefix.rstrip('.')} with (force)")
 

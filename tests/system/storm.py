@@ -18,8 +18,15 @@ import psycopg
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from process import ServiceError
-from waiting import wait_until
+HERE = os.path.dirname(os.path.abspath(__file__))
+# pytest.ini names these for tests; this file is a program as well.
+sys.path[:0] = [os.path.join(HERE, "..", "support"),
+                os.path.join(HERE, "..", "..", "deploy", "local")]
+
+# pylint: disable=wrong-import-position
+from process import ServiceError  # noqa: E402
+from waiting import wait_until  # noqa: E402
+# pylint: enable=wrong-import-position
 
 SESSION_S = 6        # REBUILD_KAFKA_SESSION_TIMEOUT of the tests
 MOST_METADATA = 3900  # characters of commit metadata; the broker takes 4,096
@@ -268,12 +275,11 @@ def main():
     parser.add_argument("--runs", type=int, default=1)
     wanted = parser.parse_args()
     seed = wanted.seed if wanted.seed is not None else random.SystemRandom().randrange(10**6)
-    here = os.path.dirname(os.path.abspath(__file__))
     failed = []
     for number in range(seed, seed + wanted.runs):
         env = {**os.environ, "STORM_SECONDS": str(wanted.seconds), "STORM_SEED": str(number)}
         status = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x",
-                                 os.path.join(here, "test_storm.py")], env=env, check=False)
+                                 os.path.join(HERE, "test_storm.py")], env=env, check=False)
         if status.returncode:
             failed.append(number)
     print(f"{wanted.runs} storms, failed seeds: {failed or 'none'}")

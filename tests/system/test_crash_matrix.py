@@ -1,166 +1,227 @@
 """A crash at every checkpoint (common/base/checkpoint.h), a new process, and the end is that of a
-run that nobody disturbed: the same outcomes, one result each, as many builds.
+run that nobody disturbed: the same outcomes, one result each, as many builds. A worker that stands
+still for three session time-outs as well.
 
-`make crash` runs it, with CRASH_ALL=1 at all passings, else at the first of each. The cases run
-several at a time, because nearly all of one is waiting for the broker to drop a dead member."""
+`make check` stops at the first passing of each checkpoint and freezes at a few; `make crash` (with
+CRASH_ALL=1) at all passings of both. Many cases run at a time, because nearly all of one is waiting
+for the broker to drop a dead member."""
 
-import collections
 import concurrent.futures
+import fcntl
+import functools
 import os
 import subprocess
-import threading
+import sys
 
 import pytest
 
+import crash_case as cases
 import pool as pools
-from conftest import drop_pool, make_pool
-from simulator import SimulatedConnect
-from waiting import wait_until
+from conftest import make_pool, drop_pool
+
+sys.path.insert(0, os.path.join(pools.ROOT, "tests", "lint"))
+import checkpoints  # noqa: E402  pylint: disable=wrong-import-position
 
 ALL = os.environ.get("CRASH_ALL") == "1"
-CRASH_BUILD = os.path.join(pools.ROOT, "build", "crash")
-AT_ONCE = 6
-LIMIT_S = 60  # of one case
-BACKOFF = "1s:1s"
-ITEMS = 6
-servers = threading.Lock()  # healing them is not made for threads
+AT_ONCE = 16
+TURNS = 3  # what a worker happened not to reach is tried again
+LIVES = (cases.works, cases.takes_over_builds, cases.takes_over_results,
+         cases.takes_over_publishing, cases.leaves, cases.is_refused, cases.is_slowed_down,
+         cases.wakes_up)
+# Not passed in any of these lives, and why.
+ELSEWHERE = {
+    "ledger.close_lost": "only where the ledger was set back",
+    "outbox.release": "only enqueue gives a lease back",
+    "outbox.renew": "only in a turn of more than five seconds",
+    "txn.abort": "an answer that only the mock cluster gives on demand, test_publisher.c",
+}
+FREEZES = ("http.build:1", "ledger.turn_answer:1", "txn.commit:2", "ledger.outcome:1",
+           "outbox.produce:1")
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch):
-    """The programs with checkpoints in them; a shipped one has none."""
-    subprocess.run(["make", "-s", "B=build/crash", "CHECKPOINTS=1", "all"], cwd=pools.ROOT,
-                   check=True, stdout=subprocess.DEVNULL)
-    monkeypatch.setattr(pools, "BUILD", CRASH_BUILD)
+    """The programs with checkpoints in them; a shipped one has none. Made by one process."""
+    os.makedirs(os.path.join(pools.ROOT, "build"), exist_ok=True)
+    with open(os.path.join(pools.ROOT, "build", "crash.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "B=build/crash", "CHECKPOINTS=1", "all"], cwd=pools.ROOT,
+                       check=True, stdout=subprocess.DEVNULL)
+    monkeypatch.setattr(pools, "BUILD", os.path.join(pools.ROOT, "build", "crash"))
 
 
-class Case:
-    """A small campaign of its own: successes, one that fails first, one that fails, one static."""
+class Matrix:
+    """Runs cases side by side; all failures are told, not the first alone."""
 
     def __init__(self, stack, template, logs):
-        os.makedirs(logs, exist_ok=True)
-        self.stack = stack
-        with servers:
-            self.pool = make_pool(stack, logs, template)
-        self.pool.producer("topics", "apply")
-        self.pool.connect = SimulatedConnect(os.path.join(logs, "simulator"), items=ITEMS,
-                                             build_ms=(30, 60))
-        self.pool.connect.limit(3)
-        # a POST that never was is known to be none within seconds, not a minute
-        self.pool.extra_env["REBUILD_LOST_AFTER"] = "3s"
-        guids = sorted(row["guid"] for row in self.pool.load_content())
-        self.pool.connect.item(guids[0], fail="package")
-        self.pool.connect.item(guids[1], fail="cache_race", fail_attempts=1)
-        self.pool.connect.item(guids[2], locked=True)
+        self.stack, self.template, self.logs = stack, template, logs
+        self.failures = []
 
-    def campaign(self, **options):
-        return self.pool.campaign("--warm-up", "0", "--backoff", BACKOFF, **options)
+    def run(self, name, function):
+        """The end state of one case, or None: it failed."""
+        try:
+            case = cases.make_case(self.stack, self.template, os.path.join(self.logs, name))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            self.failures.append(f"{name}: {error!r}")
+            return None
+        try:
+            function(case)
+            return case.end_state()
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            self.failures.append(f"{name}: {error!r}")
+            return None
+        finally:
+            case.close()
 
-    def end_state(self, campaign):
-        """What must be the same whatever died on the way."""
-        self.pool.await_state(campaign, deadline_s=LIMIT_S)
-        results = self.pool.assert_one_result_each(campaign)
-        audit = self.pool.connect.audit()
-        assert audit["over_limit"] == 0 and audit["built_twice"] == 0, audit
-        assert self.pool.count("attempt where ended_at is null") == 0
-        builds = collections.Counter(build["guid"] for build in audit["list"])
-        return {r.value["data"]["content"]["guid"]:
-                (r.outcome, builds[r.value["data"]["content"]["guid"]]) for r in results.values()}
+    def run_all(self, functions):
+        """{name: end state} of {name: function(case)}."""
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as threads:
+            return dict(zip(functions, threads.map(self.run, functions, functions.values())))
 
-    def close(self):
-        self.pool.connect.stop()
-        with servers:
-            drop_pool(self.stack, self.pool)
+    def undisturbed(self, lives):
+        """What is expected, and for each life what it passes: {life: counter}."""
+        passed = {}
+
+        def live(life, case):
+            passed[life] = case.passed(life(case))
+        ends = self.run_all({life.__name__: functools.partial(live, life) for life in lives})
+        self.check()
+        expected = ends[lives[0].__name__]
+        self.compare(ends, expected)
+        self.check()
+        return expected, passed
+
+    def compare(self, ends, expected):
+        self.failures += [f"{name}: {end}, not {expected}" for name, end in ends.items()
+                          if end is not None and not cases.same(end, expected)]
+
+    def check(self):
+        assert not self.failures, f"{len(self.failures)} failed:\n" + "\n".join(self.failures)
 
 
-def counted(path):
-    """{checkpoint: how often it was passed}"""
-    with open(path, encoding="utf-8") as lines:
-        return collections.Counter(lines.read().split())
-
-
-def undisturbed(stack, template, logs):
-    """(end state, passings of the worker, passings of enqueue)"""
-    case = Case(stack, template, logs)
-    try:
-        files = [os.path.join(logs, name) for name in ("worker.count", "enqueue.count")]
-        case.pool.worker(REBUILD_CHECKPOINT_COUNT=files[0])
-        campaign = case.campaign(env={"REBUILD_CHECKPOINT_COUNT": files[1]})
-        return case.end_state(campaign), counted(files[0]), counted(files[1])
-    finally:
-        case.close()
+@pytest.fixture
+def matrix(stack, migrated, pool_logs):
+    return Matrix(stack, migrated, pool_logs)
 
 
 def points(passed):
     """NAME:N for the first passing of each, or for all."""
-    return [f"{name}:{n}" for name, times in sorted(passed.items())
+    return [f"{name}:{n}" for name, times in passed.items()
             for n in range(1, (times if ALL else 1) + 1)]
 
 
-def crash_worker(case, point):
-    """A worker that dies at the point. It need not get there: a run differs in its polls."""
-    case.pool.worker(ready=False, REBUILD_CHECKPOINT=point)
-    campaign = case.campaign()
-    first = case.pool.workers[0]
-    wait_until(lambda: not first.alive() or case.pool.state_of(campaign) == "completed", LIMIT_S,
-               f"{point} is reached or the campaign ends")
-    case.pool.worker(ready=False)
-    return campaign
+def dies(life, point, missed):
+    """The life with a worker that is killed at the point; missed gets those that it did not reach:
+    a run differs in its polls and its claims."""
+    def run(case):
+        if life(case, REBUILD_CHECKPOINT=point).process.poll() != -9:
+            missed.add(point)
+    return run
 
 
-def freeze_worker(case, point):
-    """A worker that stands still at the point for three session time-outs, and wakes up."""
-    frozen = case.pool.worker(ready=False, REBUILD_CHECKPOINT=point,
-                              REBUILD_CHECKPOINT_ACT="freeze")
-    campaign = case.campaign()
-    other = case.pool.worker(ready=False)
-    case.pool.await_state(campaign, deadline_s=LIMIT_S)
-    frozen.thaw()
-    frozen.await_ready()
-    assert other.alive()
-    return campaign
+def lives_of(passed):
+    """{point: the lives that pass it}, those first that take longest."""
+    lives = {}
+    for life in reversed(LIVES):
+        for point in points(passed[life]):
+            lives.setdefault(point, []).insert(0, life)
+    if ALL:  # what an earlier life passes as well is met there, and only its own here
+        return {point: ways[:1] for point, ways in lives.items()}
+    return dict(sorted(lives.items(), key=lambda way: -LIVES.index(way[1][0])))
 
 
-def crash_enqueue(case, point):
-    """enqueue dies at the point; what it left is finished by the same enqueue given again."""
-    case.pool.worker(ready=False)
-    campaign = "5b1ad2d8-3c3c-4a52-9f1f-0d0e3b0f6a11"
-    given = ["enqueue", "--published", "--name", "test", "--reason", "system test", "--warm-up",
-             "0", "--backoff", BACKOFF, "--campaign-id", campaign, "-y"]
-    case.pool.producer(*given, status=None, env={"REBUILD_CHECKPOINT": point})
-    case.pool.producer(*given)
-    return campaign
+@pytest.mark.deadline(7200 if ALL else 480)
+def test_a_worker_dies_at_every_checkpoint(matrix, print_out):
+    expected, passed = matrix.undisturbed(LIVES)
+    known = checkpoints.names(p for p in checkpoints.sources() if not p.startswith("producer"))
+    reached = set().union(*passed.values())
+    assert set(known) == reached | set(ELSEWHERE), (
+        f"not passed: {set(known) - reached - set(ELSEWHERE)}, "
+        f"passed all the same: {reached & set(ELSEWHERE)}")
+    lives = lives_of(passed)
+    missed = set(lives)
+    for turn in range(1 if ALL else TURNS):
+        now, missed = missed, set()
+        matrix.compare(matrix.run_all({
+            f"{turn}-{point}": dies(ways[turn % len(ways)], point, missed)
+            for point, ways in lives.items() if point in now}), expected)
+    print_out(f"{len(lives)} crashes at {len(reached)} checkpoints; not reached: {missed}")
+    matrix.check()
+    assert ALL or not missed, f"first passings that no worker came to: {missed}"
 
 
-def same(found, expected):
-    """A build that failed for good may be built once more: its log died with the task id, and
-    without it nobody can tell that the failure will stay. Nothing else may differ."""
-    return found.keys() == expected.keys() and all(
-        (outcome, builds) == expected[guid]
-        or outcome == expected[guid][0] == "build_failed" and builds == expected[guid][1] + 1
-        for guid, (outcome, builds) in found.items())
+@pytest.mark.deadline(7200 if ALL else 360)
+def test_a_worker_that_stands_still_at_a_checkpoint_wakes_up_harmless(matrix, print_out):
+    expected, passed = matrix.undisturbed([cases.works])
+    chosen = points(passed[cases.works]) if ALL else FREEZES
+    ends = matrix.run_all({f"freezes-{point}": lambda case, point=point: cases.freezes(case, point)
+                           for point in chosen})
+    matrix.compare(ends, expected)
+    print_out(f"{len(chosen)} freezes")
+    matrix.check()
 
 
-def run_points(make_case, what, passed, expected):
-    """Runs every point; all failures are told, not the first alone."""
-    def one(point):
-        case = make_case(point.replace(":", "-"))
-        try:
-            found = case.end_state(what(case, point))
-            return None if same(found, expected) else f"{point}: {found}, not {expected}"
-        except Exception as error:  # pylint: disable=broad-exception-caught
-            return f"{point}: {error!r}"
-        finally:
-            case.close()
-    chosen = points(passed)
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as threads:
-        failures = [said for said in threads.map(one, chosen) if said]
-    assert not failures, f"{len(failures)} of {len(chosen)}:\n" + "\n".join(failures)
+# ---- the producer --------------------------------------------------------------------------------
+
+CAMPAIGN = "5b1ad2d8-3c3c-4a52-9f1f-0d0e3b0f6a11"
 
 
-@pytest.mark.deadline(3600)
-@pytest.mark.parametrize("what", [crash_worker, freeze_worker, crash_enqueue])
-def test_the_end_is_the_same_whatever_checkpoint_it_died_at(stack, migrated, pool_logs, what):
-    expected, worker, enqueue = undisturbed(stack, migrated, os.path.join(pool_logs, "undisturbed"))
-    run_points(lambda name: Case(stack, migrated, os.path.join(pool_logs, name)), what,
-               enqueue if what is crash_enqueue else worker, expected)
+def enqueues(case, again, **env):
+    """enqueue under a worker that works; again: by the same campaign's id, else the worker alone
+    must finish what is in the ledger."""
+    case.beside()
+    case.pool.worker()
+    status = case.main("--campaign-id", CAMPAIGN, status=None, env=env)
+    begun = case.ask("select 1 from campaign where campaign_id = %s", CAMPAIGN)
+    if again or not begun:
+        case.main("--campaign-id", CAMPAIGN)
+    case.finish()
+    assert status == (-9 if "REBUILD_CHECKPOINT" in env else 0), f"enqueue exited {status}"
+
+
+@pytest.mark.deadline(1800 if ALL else 300)
+def test_enqueue_dies_at_every_checkpoint_and_its_id_or_a_worker_resumes_it(matrix, print_out):
+    name = "enqueues"
+    file = os.path.join(matrix.logs, name + ".count")
+    expected = matrix.run_all({name: lambda case: enqueues(
+        case, True, REBUILD_CHECKPOINT_COUNT=file)})[name]
+    matrix.check()
+    passed = cases.counted(file)
+    functions = {f"{how}-{point}": lambda case, point=point, again=again: enqueues(
+        case, again, REBUILD_CHECKPOINT=point)
+        for how, again in (("by-id", True), ("by-worker", False)) for point in points(passed)}
+    matrix.compare(matrix.run_all(functions), expected)
+    print_out(f"{len(functions)} crashes at {len(passed)} checkpoints")
+    matrix.check()
+
+
+def sets_up(matrix, verb, name, **env):
+    """A verb that prepares an empty database, or the topics; what it left is finished by the same
+    verb given again. Returns versions of the ledger, installations, topics."""
+    logs = os.path.join(matrix.logs, name)
+    os.makedirs(logs)
+    pool = make_pool(matrix.stack, logs, "template0")
+    try:
+        if verb != ["migrate"]:
+            pool.producer("migrate")
+        status = pool.producer(*verb, status=None, env=env).returncode
+        assert status == (-9 if "REBUILD_CHECKPOINT" in env else 0), f"{name} exited {status}"
+        pool.producer(*verb)
+        topics = len(pool.broker.topics(pool.prefix))
+        return pool.count("schema_version"), pool.count("installation"), topics
+    finally:
+        drop_pool(matrix.stack, pool)
+
+
+@pytest.mark.deadline(900 if ALL else 120)
+@pytest.mark.parametrize("verb", ["migrate", "topics apply --partitions 2"])
+def test_a_verb_that_sets_up_dies_at_every_checkpoint_and_is_given_again(matrix, verb, print_out):
+    words = verb.split()
+    name = words[0]
+    file = os.path.join(matrix.logs, name + ".count")
+    expected = sets_up(matrix, words, name, REBUILD_CHECKPOINT_COUNT=file)
+    chosen = points(cases.counted(file))
+    assert len(chosen) >= 3
+    for point in chosen:
+        assert sets_up(matrix, words, f"{name}-{point}", REBUILD_CHECKPOINT=point) == expected
+    print_out(f"{len(chosen)} crashes")

@@ -1,5 +1,5 @@
-"""PostgreSQL fails over to a standby that lacks the last commits: nothing that Connect knew is built
-again, every request has one result, and the ledger ends up knowing it."""
+"""PostgreSQL fails over to a standby that lacks the last commits: nothing that Connect knew is
+built again, every request has one result, and the ledger ends up knowing it."""
 
 import shutil
 import subprocess

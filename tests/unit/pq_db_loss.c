@@ -56,10 +56,9 @@ static void another_unit_can_be_kept_in_the_place_of_one(void **state)
 {
     const struct pq_step script[] = { SEND("u"), SYNC,    CONSUME,     ANSWER("1"), SEND("k"),
                                       SYNC,      CONSUME, ANSWER("2"), END };
-    const struct pq_step lost[] = { SEND("v"),          SYNC,          LOST,
-                                    CONNECT(HOSTS_1_2), SEND("again"), SYNC,
-                                    SEND("k"),          SYNC,          CONSUME,
-                                    ANSWER("x"),        ANSWER("y"),   END };
+    const struct pq_step lost[] = { SEND("v"),     SYNC,        LOST,        CONNECT(HOSTS_1_2),
+                                    SEND("again"), SYNC,        SEND("k"),   SYNC,
+                                    CONSUME,       ANSWER("x"), ANSWER("y"), END };
     struct db_unit *u = pq_unit("u"), *v = pq_unit("v");
 
     (void)state;

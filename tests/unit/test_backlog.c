@@ -12,7 +12,7 @@
 
 #define REQUESTS    5000
 #define HOUR_S      3600
-#define SLOT_HEADS  8    /* as ask.c takes while nothing is free */
+#define SLOT_HEADS  8 /* as ask.c takes while nothing is free */
 #define BACK_OFF_MS 1800000
 
 static struct req requests[REQUESTS];
@@ -51,7 +51,7 @@ static void wait_in_lists(struct waiting *lists)
         enum wait_reason reason;
         const char *key;
         int64_t due_ms;
-    } ways[] = { { WAIT_SLOT, "", 0 },         { WAIT_START, "", BACK_OFF_MS },
+    } ways[] = { { WAIT_SLOT, "", 0 },          { WAIT_START, "", BACK_OFF_MS },
                  { WAIT_DUE, "", BACK_OFF_MS }, { WAIT_GROUP, "c/r", 0 },
                  { WAIT_CONTENT, "guid", 0 },   { WAIT_CAMPAIGN, "c", 0 } };
 
@@ -59,9 +59,8 @@ static void wait_in_lists(struct waiting *lists)
         size_t way = (size_t)i % (sizeof(ways) / sizeof(ways[0]));
 
         requests[i] = (struct req){ .rank = REQUESTS - i, .offset = i };
-        assert_int_equal(waiting_put(lists, &requests[i], ways[way].reason, ways[way].key,
-                                     ways[way].due_ms),
-                         0);
+        assert_int_equal(
+            waiting_put(lists, &requests[i], ways[way].reason, ways[way].key, ways[way].due_ms), 0);
     }
 }
 

@@ -395,7 +395,8 @@ static void open_builds_are_restored_when_the_ledger_is_back(void **state)
     restore_builds(w);
     unit = fake_wait_unit(w, SQL_RESTORE);
     assert_true(fake_at(unit, SQL_LOCK_ITEMS) < fake_at(unit, SQL_RESTORE));
-    fake_answer(unit, (const struct fake_rows[]){ { SQL_RESTORE, { ATTEMPT } }, { NULL, { NULL } } });
+    fake_answer(unit,
+                (const struct fake_rows[]){ { SQL_RESTORE, { ATTEMPT } }, { NULL, { NULL } } });
     assert_true(fake_work(w, '1')->attempt.doubt); /* its end brings it along, too */
 }
 
