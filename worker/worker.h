@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/uuid.h"
 #include "common/config/shared.h"
+#include "worker/external.h"
 #include "worker/options.h"
 #include "worker/parts.h"
 #include "worker/targets.h"
@@ -33,7 +34,6 @@ struct consumer;
 struct db;
 struct event_loop;
 struct event_timer;
-struct external;
 struct feeder;
 struct http;
 struct meters;
@@ -77,7 +77,7 @@ struct worker {
     struct adopt *adopting; /* take-overs being collected; worker/adopt.c */
     struct writes *writes;
     struct results *results;
-    struct external *externals; /* worker/external.c */
+    struct externals externals;
     struct feeder *feeder;
     struct presence *presence;
     struct recover *recover;
@@ -91,6 +91,7 @@ struct worker {
     int leave_code;
     int64_t leave_until_ms;
     bool closed;                      /* the group was left in order */
+    bool crowded[2];                  /* per lane: memory is full, nothing is read; intake.c */
     bool member;                      /* assigned, even to nothing, since the last revoke */
     bool policies_in_flight, telling; /* worker/campaigns.c */
     bool key_refused;                 /* being confirmed */
@@ -100,7 +101,7 @@ struct worker {
 
 /* Ends the loop with this exit code; the first one stays. */
 void worker_exit(struct worker *w, int code);
-/* May a new build start now? Mode, bound of works, publisher and ledger healthy. */
+/* May a new build start now? Mode, bounds of builds and validations, publisher and ledger healthy. */
 bool worker_may_start(const struct worker *w);
 
 #endif
