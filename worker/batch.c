@@ -123,6 +123,9 @@ void batch_send(void *arg)
     struct results *r = w->results;
     struct publish_batch batch;
 
+    /* eager: the generation stays what it was at the assignment until our answer to a revoke */
+    if (r->group == NULL && w->member && parts_owned(&w->parts) > 0)
+        results_assigned(w);
     if (!publisher_idle(r->publisher) || r->looking || r->batch.n > 0 || r->group == NULL ||
         clock_boot_ms() < r->pause_until_ms)
         return;

@@ -279,6 +279,7 @@ static void many_letters_are_as_many_as_may_wait(void **state)
     int64_t n = 0;
 
     (void)state;
+    w->member = false;
     results_revoked(w); /* nothing goes out */
     while (!part->paused) {
         assert_true(n <= PUBLISH_QUEUE_RESULTS);
@@ -287,6 +288,20 @@ static void many_letters_are_as_many_as_may_wait(void **state)
             &(struct kafka_record){ .topic = "requests", .offset = n++, .value = "?", .value_len = 1 });
     }
     assert_int_equal(n, PUBLISH_QUEUE_RESULTS);
+}
+
+static void group_metadata_that_was_not_there_at_the_assignment_is_asked_for_again(void **state)
+{
+    struct part *part = fake_own(w, 0, 10, NULL);
+
+    (void)state;
+    read_records(part, 10, 11);
+    pend(part, 'a', 10);
+    group_ref_drop(w->results->group);
+    w->results->group = NULL;
+    batch_send(w);
+    sent("a 11");
+    fake_published(PUBLISH_COMMITTED);
 }
 
 static int flushed;
@@ -350,6 +365,7 @@ int main(void)
         T(what_a_broker_refuses_for_its_size_is_cut_and_not_left_out),
         T(pending_letters_pause_the_intake_until_half_of_them_are_out),
         T(many_letters_are_as_many_as_may_wait),
+        T(group_metadata_that_was_not_there_at_the_assignment_is_asked_for_again),
         T(a_flush_waits_for_the_batch_under_way_and_sends_the_rest),
         T(nobody_waits_for_a_flush_after_a_revoke),
     };
