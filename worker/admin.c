@@ -11,6 +11,7 @@
 #include "common/connect/http.h"
 #include "common/event/event.h"
 #include "common/ledger/db.h"
+#include "common/record/json_out.h"
 #include "common/serve/probes.h"
 #include "common/serve/server.h"
 #include "worker/meters.h"
@@ -18,6 +19,7 @@
 #include "worker/worker.h"
 
 #define HEALTHCHECK_TIMEOUT_MS 3000
+#define WORD_MAX_BYTES         64 /* a version, a state */
 
 static void refresh(void *arg)
 {
@@ -35,27 +37,39 @@ static const char *mode_name(enum run_mode mode)
     return names[mode];
 }
 
+/* A replica that others named comes from the ledger: its name is a text like any other. */
+static void put_target(struct json_out *o, const struct target *t)
+{
+    json_put_open(o, NULL, '{');
+    json_put_text(o, "name", t->name, sizeof(t->name));
+    json_put_int(o, "in_flight", t->builds);
+    json_put_int(o, "open", t->open);
+    json_put_int(o, "limit", t->limit);
+    json_put_bool(o, "usable", target_usable(t));
+    json_put_close(o, '}');
+}
+
 static bool status(void *arg, struct buf *json)
 {
     const struct worker *w = arg;
+    struct json_out o = { .buf = json };
 
-    /* every text here is ours or was checked by the options: nothing needs escaping */
-    buf_printf(json,
-               "{\"version\":\"%s\",\"state\":\"%s\",\"partitions\":%zu,\"waiting\":%zu,"
-               "\"busy\":%zu,\"in_flight\":%zu,\"slots\":%d,\"results_waiting\":%zu,"
-               "\"postgresql\":%s,\"replicas\":[",
-               rebuild_version, mode_name(w->mode), parts_owned(&w->parts),
-               waiting_total(w->waiting), works_n(&w->works), works_builds(&w->works),
-               targets_slots(&w->targets), results_waiting(w), db_is_up(w->db) ? "true" : "false");
-    for (size_t i = 0; i < w->targets.n; i++) {
-        const struct target *t = &w->targets.items[i];
-
-        buf_printf(json,
-                   "%s{\"name\":\"%s\",\"in_flight\":%d,\"open\":%d,\"limit\":%d,\"usable\":%s}",
-                   i == 0 ? "" : ",", t->name, t->builds, t->open, t->limit,
-                   target_usable(t) ? "true" : "false");
-    }
-    return buf_str_add(json, "]}\n");
+    json_put_open(&o, NULL, '{');
+    json_put_text(&o, "version", rebuild_version, WORD_MAX_BYTES);
+    json_put_text(&o, "state", mode_name(w->mode), WORD_MAX_BYTES);
+    json_put_int(&o, "partitions", (int64_t)parts_owned(&w->parts));
+    json_put_int(&o, "waiting", (int64_t)waiting_total(w->waiting));
+    json_put_int(&o, "busy", (int64_t)works_n(&w->works));
+    json_put_int(&o, "in_flight", (int64_t)works_builds(&w->works));
+    json_put_int(&o, "slots", targets_slots(&w->targets));
+    json_put_int(&o, "results_waiting", (int64_t)results_waiting(w));
+    json_put_bool(&o, "postgresql", db_is_up(w->db));
+    json_put_open(&o, "replicas", '[');
+    for (size_t i = 0; i < w->targets.n; i++)
+        put_target(&o, &w->targets.items[i]);
+    json_put_close(&o, ']');
+    json_put_close(&o, '}');
+    return buf_char_add(json, '\n');
 }
 
 static void set_level(void *arg, enum log_level level)

@@ -246,8 +246,11 @@ size_t answer_reply(struct worker *w, const struct db_reply *reply)
         if (work == NULL)
             continue;
         work->in_ask = false;
-        external_known(w, &work->req->id);
         ask_row_read(w, work, reply, row);
+        if (external_known(w, work)) {
+            moved++;
+            continue;
+        }
         answer = flow_answer(&work->facts);
         if (answer == ANSWER_CANDIDATE) {
             add_candidate(b, work);

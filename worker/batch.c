@@ -13,6 +13,8 @@
 
 #define COMMITTED_TIMEOUT_MS 10000
 #define COMMITTED_AGAIN_MS   500
+#define TOO_SMALL_PAUSE_MS   5000   /* only an operator can help */
+#define LIMIT_BEGIN_BYTES    262144 /* what our topics allow: more is not what the broker refused */
 
 static void free_work_of(struct worker *w, const struct outgoing *out)
 {
@@ -39,13 +41,39 @@ static enum place place_of(const struct outgoing *out)
     return tracker_holds(out->part->tracker, out->offset) ? PLACE_SEND : PLACE_LEAVE;
 }
 
+void batch_drop(struct worker *w, struct outgoing *out)
+{
+    w->results->bytes -= out->bytes;
+    outgoing_free(out);
+}
+
+/* A broker that takes less than our topics do gets less: texts are cut, nothing is left out. */
+static void fit(struct results *r, struct outgoing *out)
+{
+    size_t before = out->bytes;
+
+    if (r->limit_bytes == 0 || before <= r->limit_bytes)
+        return;
+    outgoing_cut(out, r->limit_bytes);
+    r->bytes -= before - out->bytes;
+}
+
+static void add_message(struct results *r, const struct outgoing *out)
+{
+    r->messages[r->messages_n++] = out->message;
+    if (out->letter != NULL)
+        r->messages[r->messages_n++] = out->letter->message;
+}
+
 /* Moves what is pending and still owned into the batch; its offsets count as done from here on,
  * since the map travels in the same transaction. */
 static void fill_messages(struct worker *w)
 {
     struct results *r = w->results;
     struct list_node *node = list_first(&r->pending);
+    size_t bytes = 0;
 
+    r->messages_n = 0;
     while (node != NULL && r->batch.n < PUBLISH_BATCH_RESULTS) {
         struct outgoing *out = list_entry(node, struct outgoing, node);
         enum place place = place_of(out);
@@ -53,16 +81,20 @@ static void fill_messages(struct worker *w)
         node = list_next(&r->pending, node);
         if (place == PLACE_LEAVE)
             continue;
+        fit(r, out);
+        if (bytes > 0 && r->limit_bytes > 0 && bytes + out->bytes > r->limit_bytes)
+            break; /* a broker's limit is one of what a transaction brings a partition at once */
         list_remove(&r->pending, &out->node);
         if (place != PLACE_SEND) {
             if (place == PLACE_COPY && !out->dead_letter)
                 free_work_of(w, out);
-            outgoing_free(out);
+            batch_drop(w, out);
             continue;
         }
+        bytes += out->bytes;
         tracker_done(out->part->tracker, out->offset);
         out->counted = true;
-        r->messages[r->batch.n] = out->message;
+        add_message(r, out);
         list_push(&r->batch, &out->node);
     }
 }
@@ -91,7 +123,11 @@ void batch_send(void *arg)
     struct results *r = w->results;
     struct publish_batch batch;
 
-    if (!publisher_idle(r->publisher) || r->looking || r->batch.n > 0 || r->group == NULL)
+    /* eager: the generation stays what it was at the assignment until our answer to a revoke */
+    if (r->group == NULL && w->member && parts_owned(&w->parts) > 0)
+        results_assigned(w);
+    if (!publisher_idle(r->publisher) || r->looking || r->batch.n > 0 || r->group == NULL ||
+        clock_boot_ms() < r->pause_until_ms)
         return;
     fill_messages(w);
     fill_offsets(w);
@@ -100,7 +136,7 @@ void batch_send(void *arg)
         return;
     }
     batch = (struct publish_batch){ .messages = r->messages,
-                                    .messages_n = r->batch.n,
+                                    .messages_n = r->messages_n,
                                     .offsets = r->offsets,
                                     .offsets_n = r->offsets_n,
                                     .group = r->group->group };
@@ -125,11 +161,13 @@ static void settle_out(struct worker *w, bool (*is_out)(const struct outgoing *o
             continue;
         }
         meters_published(w, out->dead_letter ? "dead_letter" : "result", 1);
+        if (out->letter != NULL)
+            meters_published(w, "dead_letter", 1);
         if (!out->dead_letter) {
             marks[n++] = out->request_id;
             free_work_of(w, out);
         }
-        outgoing_free(out);
+        batch_drop(w, out);
     }
     writes_mark(w, marks, n);
     for (struct list_node *node = again.head.prev; again.n > 0; node = again.head.prev) {
@@ -167,6 +205,25 @@ static void batch_settled(struct worker *w)
     ask_kick(w);
 }
 
+/* Half of what did not go, until it does. */
+static void lower_limit(struct results *r, const struct err *err)
+{
+    size_t tried = r->limit_bytes, batch = 0;
+
+    for (struct list_node *n = list_first(&r->batch); n != NULL; n = list_next(&r->batch, n))
+        batch += list_entry(n, struct outgoing, node)->bytes;
+    if (tried == RESULT_CUT_MIN_BYTES)
+        r->pause_until_ms = clock_boot_ms() + TOO_SMALL_PAUSE_MS;
+    if (tried == 0)
+        tried = batch < LIMIT_BEGIN_BYTES ? batch : LIMIT_BEGIN_BYTES;
+    r->limit_bytes = tried / 2 > RESULT_CUT_MIN_BYTES ? tried / 2 : RESULT_CUT_MIN_BYTES;
+    log_error("results.too_large", LOG_FIELDS(LOG_I("limit_bytes", r->limit_bytes)),
+              "the broker refuses a message for its size: %s; from now on results and dead letters "
+              "are cut to what it takes; see max.message.bytes of their topics and "
+              "rebuild-producer topics apply",
+              err->msg);
+}
+
 void batch_published(void *arg, enum publish_verdict verdict, const struct err *err)
 {
     struct worker *w = arg;
@@ -177,6 +234,8 @@ void batch_published(void *arg, enum publish_verdict verdict, const struct err *
         batch_settled(w);
         return;
     }
+    if (err->kind == ERR_INPUT)
+        lower_limit(w->results, err);
     meters_publish_error(w, "unknown");
     log_warn("results.commit_unknown", NULL,
              "whether a batch of results was committed is looked up: %s", err->msg);

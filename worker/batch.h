@@ -15,6 +15,8 @@
 
 struct event_timer;
 struct group_ref;
+struct outgoing;
+struct worker;
 
 struct results {
     struct publisher *publisher;
@@ -27,7 +29,11 @@ struct results {
     char (*maps)[DONEMAP_TEXT_BYTES];
     struct part **offset_parts;
     size_t offsets_n;
-    struct txn_message *messages;
+    struct txn_message *messages; /* a letter may go with each result */
+    size_t messages_n;
+    size_t bytes;       /* of all that is pending or under way */
+    size_t limit_bytes; /* of a message and of a transaction, learnt from the broker; 0: none */
+    int64_t pause_until_ms; /* even the shortest message was refused */
     struct group_ref *group; /* of the present assignment */
     struct group_ref *batch_group;
     bool looking;       /* the outcome of the batch is being looked up */
@@ -40,6 +46,8 @@ struct results {
  * nothing while a batch is under way or its outcome is looked up. A timer's function; arg: worker.
  */
 void batch_send(void *arg);
+/* Out of the lists already: no longer counted, and freed. */
+void batch_drop(struct worker *w, struct outgoing *out);
 /* Asks for the committed offsets of the batch whose outcome is not known, until they are known. */
 void batch_look_up(void *arg);
 void batch_published(void *arg, enum publish_verdict verdict, const struct err *err);

@@ -2,173 +2,179 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-#include "common/base/checkpoint.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
-#include "common/ledger/array.h"
-#include "common/ledger/db.h"
 #include "common/record/request.h"
 #include "worker/ask.h"
-#include "worker/sql.h"
+#include "worker/external_private.h"
+#include "worker/meters.h"
+#include "worker/outgoing.h"
+#include "worker/results.h"
 #include "worker/worker.h"
 
 #define HOLD_MS 60000 /* a request of ours that the ledger does not know is asked about again */
-/* Campaign of a request that names none. */
-static const char NO_CAMPAIGN[] = "00000000-0000-5000-8000-000000000000";
+#define TURN_MS 1000  /* another record of the same request is being inserted */
 
-struct external {
-    struct request request;
-    bool inserting;
-    UT_hash_handle hh;
-};
-
-int external_note(struct worker *w, struct request *request)
+struct external *external_find(const struct worker *w, const struct uuid *id)
 {
     struct external *e;
 
-    if (request->source != NULL && strcmp(request->source, w->source) == 0)
-        return 0;
-    HASH_FIND(hh, w->externals, &request->request_id, sizeof(request->request_id), e);
-    if (e != NULL)
-        return 0;
-    e = calloc(1, sizeof(*e));
-    if (e == NULL)
-        return -1;
-    e->request = *request;
-    *request = (struct request){ 0 };
-    HASH_ADD(hh, w->externals, request.request_id, sizeof(e->request.request_id), e);
-    return 0;
+    HASH_FIND(hh, w->externals.first, id, sizeof(*id), e);
+    return e;
+}
+
+/* What was kept of the record that the work stands for. */
+static struct external *find_of(const struct worker *w, const struct work *work)
+{
+    struct external *e = external_find(w, &work->req->id);
+
+    return e != NULL && e->part == work->req->part && e->offset == work->req->offset ? e : NULL;
+}
+
+static void free_external(struct external *e)
+{
+    free(e->kept);
+    free(e->why);
+    free(e);
 }
 
 static void drop(struct worker *w, struct external *e)
 {
-    HASH_DEL(w->externals, e);
-    request_done(&e->request);
-    free(e);
+    HASH_DEL(w->externals.first, e);
+    w->externals.bytes -= e->kept->bytes;
+    free_external(e);
 }
 
 void external_done(struct worker *w)
 {
-    struct external *first = w->externals, *e, *next;
+    struct external *first = w->externals.first, *e, *next;
 
-    HASH_CLEAR(hh, w->externals); /* the table, not the elements: their list stays */
+    HASH_CLEAR(hh, w->externals.first); /* the table, not the elements: their list stays */
     for (e = first; e != NULL; e = next) {
         next = e->hh.next;
-        request_done(&e->request);
-        free(e);
+        free_external(e);
     }
+    w->externals.bytes = 0;
 }
 
-void external_known(struct worker *w, const struct uuid *request_id)
+static int keep(struct worker *w, const struct req *req, const struct kafka_record *record,
+                const char *why)
 {
-    struct external *e;
+    struct external *e = calloc(1, sizeof(*e));
 
-    if (w->externals == NULL)
-        return;
-    HASH_FIND(hh, w->externals, request_id, sizeof(*request_id), e);
-    if (e != NULL && !e->inserting)
+    if (e == NULL)
+        return -1;
+    e->id = req->id;
+    e->part = req->part;
+    e->offset = req->offset;
+    e->kept = kept_record_new(record, req->part->topic);
+    e->why = str_dup(why);
+    if (e->kept == NULL || (why != NULL && e->why == NULL)) {
+        free_external(e);
+        return -1;
+    }
+    HASH_ADD(hh, w->externals.first, id, sizeof(e->id), e);
+    w->externals.bytes += e->kept->bytes;
+    return 0;
+}
+
+int external_note(struct worker *w, const struct req *req, const struct request *request,
+                  const struct kafka_record *record)
+{
+    if (request->source != NULL && strcmp(request->source, w->source) == 0)
+        return 0;
+    return external_find(w, &req->id) != NULL ? 0 : keep(w, req, record, NULL);
+}
+
+int external_note_broken(struct worker *w, const struct req *req, const struct kafka_record *record,
+                         const struct err *why)
+{
+    if (external_find(w, &req->id) != NULL || works_find(&w->works, &req->id) != NULL)
+        return 1;
+    return keep(w, req, record, why->msg);
+}
+
+bool external_full(const struct worker *w, int lane)
+{
+    size_t most = EXTERNAL_MAX_BYTES;
+
+    return w->externals.bytes >= (lane == 0 ? most : 2 * most);
+}
+
+bool external_roomy(const struct worker *w)
+{
+    return w->externals.bytes <= EXTERNAL_MAX_BYTES / 2;
+}
+
+/* ---- dead letters ---- */
+
+static struct dead_letter_why why_of(const char *stage, const char *why)
+{
+    return (struct dead_letter_why){ .error_class = "request.invalid",
+                                     .stage = stage,
+                                     .message = why };
+}
+
+void external_refuse(struct worker *w, struct work *work, const char *stage, const char *why)
+{
+    struct external *e = find_of(w, work);
+    const struct dead_letter_why reason = why_of(stage, why);
+
+    log_warn("request.rejected",
+             LOG_FIELDS(LOG_S("topic", work->req->part->topic),
+                        LOG_I("partition", work->req->part->partition),
+                        LOG_I("offset", work->req->offset)),
+             "a record goes to the dead letters: %s", why);
+    meters_rejected(w, "request.invalid");
+    if (part_holds(work->req))
+        results_dead_letter(w, work->req->part, &e->kept->record, &reason);
+    drop(w, e);
+    ask_forget(w, work, 0);
+}
+
+struct outgoing *external_letter(struct worker *w, const struct work *work, bool *ret_failed)
+{
+    struct external *e = find_of(w, work);
+    struct outgoing *letter;
+    struct dead_letter_why reason;
+
+    *ret_failed = false;
+    if (e == NULL || e->why == NULL)
+        return NULL;
+    reason = why_of("decode", e->why);
+    letter = outgoing_dead_letter(work->req->part, &e->kept->record, &reason, w->topics.dlq, w->id);
+    *ret_failed = letter == NULL;
+    meters_rejected(w, reason.error_class);
+    meters_dead_letter(w, reason.error_class);
+    drop(w, e);
+    return letter;
+}
+
+/* ---- questions ---- */
+
+bool external_known(struct worker *w, struct work *work)
+{
+    struct external *e = find_of(w, work);
+    const struct item_facts *f = &work->facts;
+
+    if (e == NULL || e->inserting)
+        return false;
+    if (e->why == NULL) {
         drop(w, e);
-}
-
-struct insertion {
-    struct worker *w;
-    struct uuid id;
-};
-
-static void on_inserted(void *arg, const struct db_reply *reply, const struct err *err,
-                        const char *sqlstate)
-{
-    struct insertion in = *(struct insertion *)arg;
-    struct work *work = works_find(&in.w->works, &in.id);
-    struct external *e;
-
-    (void)reply;
-    free(arg);
-    HASH_FIND(hh, in.w->externals, &in.id, sizeof(in.id), e);
-    if (e != NULL)
-        e->inserting = false;
-    if (err != NULL)
-        log_warn("external.not_inserted", LOG_FIELDS(LOG_S("sqlstate", sqlstate)), "%s", err->msg);
-    if (work == NULL || work->state != WORK_ASKING)
-        return;
-    work->taking = false;
-    if (err == NULL)
-        ask_again(in.w, work);
-    else
-        ask_wait(in.w, work, WAIT_DUE, "", err->retriable ? 1000 : HOLD_MS);
-}
-
-static void add_item(struct db_unit *unit, const struct request *r, const char *campaign)
-{
-    const struct content *c = &r->content;
-    char id[UUID_TEXT_BYTES];
-    struct buf paths;
-    const char *params[16] = { uuid_format(&r->request_id, id),
-                               campaign,
-                               r->high_lane ? "1" : "0",
-                               c->guid,
-                               c->bundle_id,
-                               c->app_mode,
-                               c->title,
-                               c->name,
-                               c->owner_guid,
-                               c->owner_username,
-                               c->access_type,
-                               c->r_version,
-                               c->py_version,
-                               c->quarto_version,
-                               c->image_name,
-                               NULL };
-
-    buf_init(&paths, 64 * 1024);
-    array_open(&paths);
-    for (size_t i = 0; i < c->access_paths_n; i++)
-        array_add(&paths, c->access_paths[i]);
-    array_close(&paths);
-    params[15] = buf_str(&paths);
-    db_add(unit, SQL_EXTERNAL_ITEM, 16, params);
-    buf_done(&paths);
-}
-
-static void insert(struct worker *w, struct external *e)
-{
-    const struct request *r = &e->request;
-    struct insertion *in = malloc(sizeof(*in));
-    struct db_unit *unit = db_unit_new();
-    char campaign[UUID_TEXT_BYTES];
-    const char *id =
-        uuid_is_nil(&r->campaign_id) ? NO_CAMPAIGN : uuid_format(&r->campaign_id, campaign);
-    const char *params[4] = { id, r->campaign_name, r->reason, r->actor };
-
-    if (in == NULL || unit == NULL) {
-        free(in);
-        db_unit_free(unit);
-        worker_exit(w, 1);
-        return;
+        return false;
     }
-    *in = (struct insertion){ w, r->request_id };
-    e->inserting = true;
-    db_unit_transaction(unit);
-    db_add(unit, SQL_EXTERNAL_CAMPAIGN, 4, params);
-    add_item(unit, r, id);
-    checkpoint("ledger.external");
-    if (db_submit(w->db, unit, on_inserted, in) != 0)
-        worker_exit(w, 1);
+    if (f->state == ITEM_REJECTED && f->placed && f->place_mine && !f->published)
+        return false; /* its own item: the letter goes with the result */
+    external_refuse(w, work, "decode", e->why);
+    return true;
 }
 
-void external_ask(struct worker *w, struct work *work)
+static void hold_ours(struct worker *w, struct work *work)
 {
-    struct external *e;
     char id[UUID_TEXT_BYTES];
 
-    HASH_FIND(hh, w->externals, &work->req->id, sizeof(work->req->id), e);
-    if (e != NULL) {
-        work->taking = true; /* not asked about until it is inserted */
-        insert(w, e);
-        return;
-    }
     log_error("request.unknown",
               LOG_FIELDS(LOG_S("request_id", uuid_format(&work->req->id, id)),
                          LOG_S("topic", work->req->part->topic),
@@ -176,4 +182,22 @@ void external_ask(struct worker *w, struct work *work)
                          LOG_I("offset", work->req->offset)),
               "the ledger does not know this request of ours; it is held, not built");
     ask_wait(w, work, WAIT_DUE, "", HOLD_MS);
+}
+
+void external_ask(struct worker *w, struct work *work)
+{
+    struct external *e = find_of(w, work);
+
+    if (e == NULL && external_find(w, &work->req->id) != NULL) {
+        ask_wait(w, work, WAIT_DUE, "", TURN_MS);
+    } else if (e == NULL) {
+        hold_ours(w, work);
+    } else if (e->inserted) {
+        external_refuse(w, work, "insert",
+                        "its campaign is one of this installation's own, which takes no requests "
+                        "of others");
+    } else {
+        work->taking = true; /* not asked about until it is inserted */
+        external_insert(w, e, work);
+    }
 }

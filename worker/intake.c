@@ -165,6 +165,31 @@ static int decode(const struct kafka_record *record, struct request *ret, struct
     return request_decode(record->value, record->value_len, ret, NULL, err);
 }
 
+/* A record that is no request. Does it say whose it is, the ledger is asked whether that one is
+ * known; else it is a dead letter at once. */
+static void take_broken(struct worker *w, struct part *part, const struct kafka_record *record,
+                        bool beyond, const struct err *why)
+{
+    struct request_ids ids;
+    struct req *req = NULL;
+    int noted = 1;
+
+    if (request_read_ids(record->value, record->value_len, &ids)) {
+        req = new_req(part, record, &(struct request){ .request_id = ids.request_id });
+        noted = req == NULL ? -1 : external_note_broken(w, req, record, why);
+    }
+    if (noted == 0 && take_on(w, req, beyond) == 0)
+        return;
+    free(req);
+    if (noted <= 0) {
+        worker_exit(w, 1);
+        return;
+    }
+    reject(w, part, record, why);
+    if (beyond)
+        hold_place(w, part, record->offset);
+}
+
 static void take_record(struct worker *w, struct part *part, const struct kafka_record *record,
                         bool beyond)
 {
@@ -174,13 +199,11 @@ static void take_record(struct worker *w, struct part *part, const struct kafka_
 
     meters_received(w, part->lane);
     if (decode(record, &request, &err) != 0) {
-        reject(w, part, record, &err);
-        if (beyond)
-            hold_place(w, part, record->offset);
+        take_broken(w, part, record, beyond, &err);
         return;
     }
     req = new_req(part, record, &request);
-    if (req == NULL || (!known_place(w, req) && external_note(w, &request) != 0) ||
+    if (req == NULL || (!known_place(w, req) && external_note(w, req, &request, record) != 0) ||
         take_on(w, req, beyond) != 0) {
         free(req);
         worker_exit(w, 1); /* no memory: another owner reads it again */
@@ -194,6 +217,16 @@ static void pause_part(struct worker *w, struct part *part)
         return;
     part->paused = true;
     consumer_pause(w->consumer, part->topic, part->partition);
+}
+
+/* Once memory is full, nothing is read until half of it is free again. */
+static bool crowded(struct worker *w, int lane)
+{
+    if (results_full(w, lane) || external_full(w, lane))
+        w->crowded[lane] = true;
+    else if (results_roomy(w) && external_roomy(w))
+        w->crowded[lane] = false;
+    return w->crowded[lane];
 }
 
 static void on_record(void *arg, const struct kafka_record *record)
@@ -211,7 +244,7 @@ static void on_record(void *arg, const struct kafka_record *record)
         pause_part(w, part);
         break;
     }
-    if (tracker_full(part->tracker))
+    if (tracker_full(part->tracker) || crowded(w, part->lane))
         pause_part(w, part);
 }
 
@@ -263,7 +296,8 @@ void intake_flow(struct worker *w)
     for (size_t i = 0; i < w->parts.n; i++) {
         struct part *part = &w->parts.items[i];
 
-        if (!part->owned || !part->paused || part->trimmed_to > 0 || !tracker_roomy(part->tracker))
+        if (!part->owned || !part->paused || part->trimmed_to > 0 ||
+            !tracker_roomy(part->tracker) || crowded(w, part->lane))
             continue;
         take_held(w, part);
         if (part_held(part) != NULL)

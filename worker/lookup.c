@@ -7,6 +7,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/checkpoint.h"
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -20,7 +21,8 @@
 
 #define LOOK_EVERY_MS \
     2000 /* against a restore that takes minutes; a job row appears within seconds */
-#define URL_BYTES 2048
+#define URL_BYTES      2048
+#define DATE_MARGIN_MS 2000 /* Date has whole seconds, and the answer was on its way */
 
 static void look(struct worker *w, struct work *work);
 
@@ -91,6 +93,22 @@ static void judge(struct worker *w, struct work *work, const struct api_job *job
     }
 }
 
+/* Only a restore that began after the build's intent can be this build's. Where the content read had
+ * no Date, the intent's age is taken from Connect's clock as this answer tells it. false: it does
+ * not. */
+static bool know_since(struct worker *w, struct work *work, const struct http_answer *answer)
+{
+    struct attempt *a = &work->attempt;
+    int64_t date;
+
+    if (a->content_date_ms > 0)
+        return true;
+    if (!clock_parse_http_date(answer->date, &date))
+        return false;
+    a->content_date_ms = date - (event_now_ms(w->loop) - a->started_ms) - DATE_MARGIN_MS;
+    return true;
+}
+
 static void on_jobs(struct worker *w, struct work *work, const struct http_answer *answer)
 {
     struct api_job *jobs = calloc(API_JOBS_MAX, sizeof(*jobs));
@@ -103,7 +121,7 @@ static void on_jobs(struct worker *w, struct work *work, const struct http_answe
     }
     v = api_read_jobs(answer, jobs, &n);
     builds_judge_target(w, work->reading_from, &v);
-    if (v.what == API_GOOD)
+    if (v.what == API_GOOD && know_since(w, work, answer))
         judge(w, work, jobs, n);
     else if (v.what == API_REFUSED && v.cls == EC_CONTENT_NOT_FOUND)
         builds_end_class(w, work, EC_CONTENT_NOT_FOUND,

@@ -6,12 +6,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
-#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/record/event.h"
 #include "common/record/result.h"
 
 #define OWN_HEADERS_MAX   10
+#define ERRORS_PREFIX     "rebuild.errors." /* the first of our own headers has it */
 #define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
 /* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
  * broker takes would stop everything behind it. */
@@ -30,6 +30,7 @@ void outgoing_free(struct outgoing *out)
 {
     if (out == NULL)
         return;
+    outgoing_free(out->letter);
     free(out->value);
     free(out->copied);
     free(out);
@@ -71,6 +72,20 @@ static char *put(char **to, const void *from, size_t len)
         memcpy(at, from, len);
     *to += len;
     return at;
+}
+
+static void weigh(struct outgoing *out)
+{
+    out->bytes = out->message.value_len + out->message.key_len +
+                 (out->letter == NULL ? 0 : out->letter->bytes);
+    for (size_t i = 0; i < out->message.headers_n; i++)
+        out->bytes += strlen(out->message.headers[i].name) + out->message.headers[i].len;
+}
+
+void outgoing_add_letter(struct outgoing *out, struct outgoing *letter)
+{
+    out->letter = letter;
+    weigh(out);
 }
 
 /* The header list, its names and values, and the key, in one allocation of the message's own. */
@@ -120,19 +135,18 @@ static bool result_headers(struct outgoing *out, const struct result *result)
 }
 
 struct outgoing *outgoing_result(const struct req *req, const struct result *result,
-                                 const char *topic)
+                                 const char *topic, struct err *err)
 {
     struct outgoing *out = new_outgoing(req->part, req->epoch, req->offset);
     struct buf json;
-    struct err err = { 0 };
 
+    err_set(err, ERR_INTERNAL, "no memory for a result");
     if (out == NULL)
         return NULL;
     buf_init(&json, RESULT_MAX_BYTES);
-    if (result_render(result, &json, &err) != 0 ||
+    if (result_render(result, &json, err) != 0 ||
         (out->value = buf_take(&json, &out->message.value_len)) == NULL ||
         !result_headers(out, result)) {
-        log_error("result.render", NULL, "%s", err.msg);
         buf_done(&json);
         outgoing_free(out);
         return NULL;
@@ -141,6 +155,7 @@ struct outgoing *outgoing_result(const struct req *req, const struct result *res
     out->message.topic = topic;
     out->message.partition = -1;
     out->message.value = out->value;
+    weigh(out);
     return out;
 }
 
@@ -215,7 +230,57 @@ struct outgoing *outgoing_dead_letter(struct part *part, const struct kafka_reco
     out->message.topic = topic;
     out->message.partition = -1;
     out->message.timestamp_ms = record->timestamp_ms > 0 ? record->timestamp_ms : 0;
+    weigh(out);
     return out;
+}
+
+static void cut_result(struct outgoing *out, size_t max_bytes)
+{
+    struct buf json;
+    char *value;
+    size_t len;
+
+    buf_init(&json, RESULT_MAX_BYTES);
+    if (result_cut(out->value, out->message.value_len, max_bytes, &json) != 0 ||
+        (value = buf_take(&json, &len)) == NULL) {
+        buf_done(&json);
+        return; /* as it is: it is tried again, and said again */
+    }
+    free(out->value);
+    out->value = value;
+    out->message.value = value;
+    out->message.value_len = len;
+}
+
+/* The bytes of the record go first, then what else is not ours: its headers stand before ours. */
+static void cut_letter(struct outgoing *out, size_t max_bytes)
+{
+    struct txn_message *m = &out->message;
+    size_t over = out->bytes - max_bytes;
+    size_t cut = over < m->value_len ? over : m->value_len;
+
+    m->value_len -= cut;
+    if (cut == over)
+        return;
+    m->key_len = 0;
+    m->key = NULL;
+    while (m->headers_n > 0 && strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
+        m->headers++;
+        m->headers_n--;
+    }
+}
+
+void outgoing_cut(struct outgoing *out, size_t max_bytes)
+{
+    size_t own = out->bytes - (out->letter == NULL ? 0 : out->letter->bytes);
+
+    if (out->letter != NULL)
+        outgoing_cut(out->letter, max_bytes);
+    if (own > max_bytes && out->dead_letter)
+        cut_letter(out, max_bytes);
+    else if (own > max_bytes)
+        cut_result(out, max_bytes - (own - out->message.value_len));
+    weigh(out);
 }
 
 struct group_ref *group_ref_new(struct kafka_group *group)

@@ -159,16 +159,13 @@ static bool of_campaign(const struct req *req, void *arg)
     return uuid_equal(&req->campaign_id, arg);
 }
 
-static bool note_campaign(const struct req *req, void *arg)
+static void note_campaign(struct presence *p, const struct uuid *id)
 {
-    struct presence *p = arg;
-
     for (size_t i = p->campaigns_n; i > 0; i--)
-        if (uuid_equal(&p->campaigns[i - 1], &req->campaign_id))
-            return false;
+        if (uuid_equal(&p->campaigns[i - 1], id))
+            return;
     if (p->campaigns_n < CAMPAIGNS_MAX)
-        p->campaigns[p->campaigns_n++] = req->campaign_id;
-    return false;
+        p->campaigns[p->campaigns_n++] = *id;
 }
 
 static void ask_about(struct worker *w, struct uuid *campaign)
@@ -214,10 +211,9 @@ static void check_campaigns(struct worker *w)
 
     if (p->checking || !db_is_up(w->db))
         return;
-    p->campaigns_n = 0;
-    waiting_filter(w->waiting, note_campaign, p, NULL, 1); /* takes nothing out */
+    p->campaigns_n = waiting_campaigns(w->waiting, p->campaigns, CAMPAIGNS_MAX);
     for (struct list_node *n = list_first(ready); n != NULL; n = list_next(ready, n))
-        note_campaign(list_entry(n, struct work, node)->req, p);
+        note_campaign(p, &list_entry(n, struct work, node)->req->campaign_id);
     if (p->campaigns_n == 0)
         return;
     unit = db_unit_new();

@@ -109,18 +109,6 @@ static bool ensure_txn(struct publisher *p)
 
 enum step { STEP_BEGIN, STEP_MESSAGES, STEP_OFFSETS, STEP_COMMIT, STEPS };
 
-/* A message that is too large is a local fact: the others and the offsets go on without it. Results
- * and dead letters are cut before, so this is for a broker that allows less than our topics do. */
-static bool left_out(const struct txn_message *m, enum txn_result r, const struct err *err)
-{
-    if (r != TXN_FAILED || err->kind != ERR_INPUT)
-        return false;
-    log_error("results.too_large",
-              LOG_FIELDS(LOG_S("topic", m->topic), LOG_I("bytes", m->value_len)),
-              "a message is left out: %s", err->msg);
-    return true;
-}
-
 static enum txn_result produce_all(struct publisher *p, const struct publish_batch *b,
                                    struct err *err)
 {
@@ -133,7 +121,7 @@ static enum txn_result produce_all(struct publisher *p, const struct publish_bat
             if (r == TXN_RETRY && pause_ms(p, RETRY_PAUSE_MS))
                 return TXN_FAILED;
         }
-        if (r != TXN_OK && !left_out(&b->messages[i], r, err))
+        if (r != TXN_OK)
             return r;
     }
     return TXN_OK;
@@ -187,12 +175,13 @@ static enum publish_verdict transact(struct publisher *p, const struct publish_b
                                      struct err *err)
 {
     enum txn_result r = TXN_OK;
+    bool too_large;
 
     for (int step = STEP_BEGIN; r == TXN_OK && step < STEPS; step++)
         r = patient_step(p, b, (enum step)step, err);
     if (r == TXN_OK)
         return PUBLISH_COMMITTED;
-    if (r == TXN_ABORT) {
+    if (r == TXN_ABORT || txn_too_large(p->txn)) {
         struct err abort_err;
 
         call_begins(p);
@@ -200,7 +189,10 @@ static enum publish_verdict transact(struct publisher *p, const struct publish_b
         r = txn_abort(p->txn, &abort_err);
         call_ends(p);
     }
-    if (r != TXN_OK)
+    too_large = txn_too_large(p->txn); /* the broker's word for it comes with the delivery reports */
+    if (too_large)
+        err->kind = ERR_INPUT;
+    if (r != TXN_OK || too_large) /* 2.0.2 skips sequence numbers after the broker's refusal */
         throw_away(p);
     ensure_txn(p);
     return PUBLISH_UNKNOWN;

@@ -24,6 +24,7 @@ struct publish_batch { /* all borrowed by the thread between publisher_send and 
     const struct kafka_group *group;
 };
 
+/* UNKNOWN with an err of kind ERR_INPUT: something in it is too large for the broker. */
 typedef void publisher_done_fn(void *arg, enum publish_verdict verdict, const struct err *err);
 
 struct publisher_config {

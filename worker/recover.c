@@ -134,7 +134,8 @@ static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool 
 }
 
 /* An item that only waits is met by its record, if the log still has it: that is read again, or it
- * waits here already. */
+ * waits here already. So is one that is rejected: the record goes to the dead letters with its
+ * result. */
 static void attach(struct worker *w, struct part *part, struct req *row, bool waits)
 {
     struct work *work = works_find(&w->works, &row->id);

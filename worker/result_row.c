@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/ledger/array.h"
 #include "common/ledger/db.h"
@@ -69,8 +70,8 @@ static void read_build(const struct result_row *r, struct result *res)
     read_log(r, res);
 }
 
-static int read_outcome(struct worker *w, const struct result_row *r, struct result *res,
-                        struct err *err)
+/* A result without its checks is better than none. */
+static void read_outcome(struct worker *w, const struct result_row *r, struct result *res)
 {
     const struct part *part =
         parts_at(&w->parts, number(r, RES_PLACE_LANE), (int32_t)number(r, RES_PLACE_PARTITION));
@@ -91,8 +92,10 @@ static int read_outcome(struct worker *w, const struct result_row *r, struct res
     }
     if (access_checks_decode(db_text(r->reply, r->statement, r->row, RES_CHECKS), &res->checks,
                              &res->checks_n) != 0)
-        return err_set(err, ERR_INTERNAL, "access_checks of an item is not what was written there");
-    return 0;
+        log_error("result.access_checks",
+                  LOG_FIELDS(LOG_S("request_id", db_text(r->reply, r->statement, r->row, RES_REQUEST))),
+                  "access_checks of this item is not what a worker writes there; its result goes out "
+                  "without them");
 }
 
 int result_row_read(struct worker *w, const struct result_row *row, struct result *ret,
@@ -108,10 +111,7 @@ int result_row_read(struct worker *w, const struct result_row *row, struct resul
     res.actor = text(row, RES_ACTOR);
     read_content(row, &res.content);
     read_build(row, &res);
-    if (read_outcome(w, row, &res, err) != 0) {
-        result_done(&res);
-        return -1;
-    }
+    read_outcome(w, row, &res);
     *ret = res;
     return 0;
 }

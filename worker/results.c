@@ -10,6 +10,7 @@
 #include "common/ledger/db.h"
 #include "worker/ask.h"
 #include "worker/batch.h"
+#include "worker/external.h"
 #include "worker/meters.h"
 #include "worker/outgoing.h"
 #include "worker/result_row.h"
@@ -68,7 +69,7 @@ int results_init(struct worker *w)
     r->offsets = calloc(w->parts.n, sizeof(*r->offsets));
     r->maps = calloc(w->parts.n, sizeof(*r->maps));
     r->offset_parts = calloc(w->parts.n, sizeof(struct part *));
-    r->messages = calloc(PUBLISH_BATCH_RESULTS, sizeof(*r->messages));
+    r->messages = calloc((size_t)2 * PUBLISH_BATCH_RESULTS, sizeof(*r->messages));
     if (r->timer == NULL || r->flush_timer == NULL || r->lookup_timer == NULL ||
         r->offsets == NULL || r->maps == NULL || r->offset_parts == NULL || r->messages == NULL)
         return -1;
@@ -117,6 +118,7 @@ static void queue(struct worker *w, struct outgoing *out)
         worker_exit(w, 1);
         return;
     }
+    w->results->bytes += out->bytes;
     list_push(&w->results->pending, &out->node);
     if (w->results->pending.n >= PUBLISH_BATCH_RESULTS)
         batch_send(w);
@@ -153,24 +155,54 @@ static void log_ended(struct worker *w, const struct work *work, const struct re
     log_info("item.ended", fields, "%s", res->error_message != NULL ? res->error_message : "done");
 }
 
+/* Not rendered: our own fault, or a row that somebody changed by hand. The others go on; this one is
+ * tried again, and said again, every minute. */
+static void hold(struct worker *w, struct work *work, const char *why)
+{
+    char id[UUID_TEXT_BYTES];
+
+    log_error("result.not_rendered",
+              LOG_FIELDS(LOG_S("request_id", uuid_format(&work->req->id, id))),
+              "the result of this request cannot be made from the ledger and is held: %s", why);
+    ask_wait(w, work, WAIT_DUE, "", PARK_AFTER_MS);
+}
+
+static void publish(struct worker *w, struct work *work, const struct result *res)
+{
+    struct err err = { 0 };
+    struct outgoing *out = outgoing_result(work->req, res, w->topics.results, &err);
+    struct outgoing *letter;
+    bool no_memory = false;
+
+    if (out == NULL) {
+        hold(w, work, err.msg);
+        return;
+    }
+    letter = external_letter(w, work, &no_memory);
+    if (letter != NULL)
+        outgoing_add_letter(out, letter);
+    if (no_memory)
+        worker_exit(w, 1);
+    log_ended(w, work, res);
+    work_enter(&w->works, work, WORK_RESULT);
+    queue(w, out);
+}
+
 static void take_row(struct worker *w, struct work *work, const struct db_reply *reply,
                      size_t statement, size_t row)
 {
     struct result res;
     struct err err;
 
-    if (result_row_read(w, &(struct result_row){ reply, statement, row }, &res, &err) != 0) {
-        log_error("result.row", NULL, "%s", err.msg);
-        worker_exit(w, 1);
-        return;
-    }
     if (!part_holds(work->req)) {
         ask_forget(w, work, 0); /* the next owner of the partition publishes it */
-    } else {
-        log_ended(w, work, &res);
-        work_enter(&w->works, work, WORK_RESULT);
-        queue(w, outgoing_result(work->req, &res, w->topics.results));
+        return;
     }
+    if (result_row_read(w, &(struct result_row){ reply, statement, row }, &res, &err) != 0) {
+        hold(w, work, err.msg);
+        return;
+    }
+    publish(w, work, &res);
     result_done(&res);
 }
 
@@ -219,11 +251,26 @@ double results_oldest_s(const struct worker *w)
     return out == NULL ? 0 : (double)(clock_boot_ms() - out->since_ms) / 1000.0;
 }
 
+bool results_full(const struct worker *w, int lane)
+{
+    const struct results *r = w->results;
+    size_t more = lane == 0 ? 1 : 2; /* the fast lane does not wait for the slow one */
+
+    return r->pending.n >= more * PUBLISH_QUEUE_RESULTS || r->bytes >= more * PUBLISH_QUEUE_BYTES;
+}
+
+bool results_roomy(const struct worker *w)
+{
+    const struct results *r = w->results;
+
+    return r->pending.n <= PUBLISH_QUEUE_RESULTS / 2 && r->bytes <= PUBLISH_QUEUE_BYTES / 2;
+}
+
 bool results_healthy(const struct worker *w)
 {
     const struct results *r = w->results;
 
-    if (r->pending.n >= PUBLISH_QUEUE_RESULTS)
+    if (results_full(w, 0))
         return false;
     return oldest(r) == NULL || clock_boot_ms() - r->success_ms < TXN_STALL_ADMISSION_MS;
 }
@@ -247,5 +294,5 @@ void results_revoked(struct worker *w)
     group_ref_drop(r->group);
     r->group = NULL;
     for (struct list_node *n = list_pop(&r->pending); n != NULL; n = list_pop(&r->pending))
-        outgoing_free(list_entry(n, struct outgoing, node));
+        batch_drop(w, list_entry(n, struct outgoing, node));
 }

@@ -29,6 +29,10 @@ void results_offset_done(struct worker *w, struct part *part, int64_t offset);
  * offset. */
 void results_dead_letter(struct worker *w, struct part *part, const struct kafka_record *record,
                          const struct dead_letter_why *why);
+/* What waits to go out fills its memory: no more records are read from this lane, until there is room
+ * again (half of it). */
+bool results_full(const struct worker *w, int lane);
+bool results_roomy(const struct worker *w);
 bool results_healthy(const struct worker *w); /* false: admission stops (queue full, stalled) */
 size_t results_waiting(const struct worker *w);
 double results_oldest_s(const struct worker *w); /* age of the oldest one that is not out */

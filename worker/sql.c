@@ -339,7 +339,7 @@ const char SQL_RESULTS[] =
 /* $1 lanes, $2 partitions: items with a place in my partitions whose result is not marked */
 const char SQL_RECOVER[] =
     "select i.request_id, i.campaign_id, i.rank, i.place_lane, i.place_partition, i.place_offset,"
-    " i.ended_at is not null, i.state = 'waiting' from unnest($1::smallint[], $2::int[]) w(lane, part)"
+    " i.ended_at is not null, i.state in ('waiting', 'rejected') from unnest($1::smallint[], $2::int[]) w(lane, part)"
     " join @item i on i.place_lane = w.lane and i.place_partition = w.part"
     " where i.place_offset is not null and i.published_at is null"
     " order by i.place_lane desc, i.rank";
@@ -411,8 +411,20 @@ const char SQL_EXTERNAL_ITEM[] =
     " title, name, owner_guid, owner_username, access_type, r_version, py_version, quarto_version,"
     " image_name, access_paths) select $1::uuid, $2::uuid, coalesce(max(i.rank), -1) + 1,"
     " $3::smallint, $4::uuid, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-    " coalesce($16::text[], '{}') from @item i where i.campaign_id = $2::uuid"
-    " on conflict (request_id) do nothing";
+    " coalesce($16::text[], '{}') from @campaign c left join @item i"
+    " on i.campaign_id = c.campaign_id where c.campaign_id = $2::uuid and c.external"
+    " group by c.campaign_id on conflict (request_id) do nothing";
+/* $1 campaign id: items get their ranks one after the other */
+const char SQL_EXTERNAL_LOCK[] =
+    "select 1 from @campaign where campaign_id = $1::uuid for update";
+/* $1 request id, $2 campaign id, $3 guid, $4 why, $5 to $7 place, $8 worker, $9 version: the item of
+ * a record that is no request. Where the id is known already, nothing. */
+const char SQL_EXTERNAL_REJECTED[] =
+    "insert into @item (request_id, campaign_id, rank, lane, content_guid, state, ended_at,"
+    " error_class, error_message, place_lane, place_partition, place_offset, worker_id,"
+    " worker_version) select $1::uuid, $2::uuid, coalesce(max(i.rank), -1) + 1, $5::smallint,"
+    " $3::uuid, 'rejected', now(), 'request.invalid', $4, $5::smallint, $6::int, $7::bigint, $8, $9"
+    " from @item i where i.campaign_id = $2::uuid on conflict (request_id) do nothing";
 
 const char SQL_INSTALLATION[] =
     "select source, group_id, cluster_id, topics, partitions from @installation";

@@ -141,6 +141,8 @@ extern const char SQL_REPLICA_SLOWER[];
 extern const char SQL_REPLICA_FASTER[];
 extern const char SQL_EXTERNAL_CAMPAIGN[];
 extern const char SQL_EXTERNAL_ITEM[];
+extern const char SQL_EXTERNAL_LOCK[];
+extern const char SQL_EXTERNAL_REJECTED[];
 extern const char SQL_INSTALLATION[];
 
 #endif

@@ -18,10 +18,19 @@ struct wait_list {
     char key[];
 };
 
+struct wait_campaign {
+    struct uuid id;
+    size_t n;              /* requests that wait */
+    struct list_node turn; /* in waiting.campaign_turns */
+    UT_hash_handle hh;
+};
+
 struct waiting {
     struct wait_list *slot, *start, *due;
     struct wait_list *keyed[WAIT_REASONS]; /* uthash heads, by key; empty lists are freed */
     struct list turns;                     /* of all keyed lists; the first one's turn is next */
+    struct wait_campaign *campaigns; /* uthash head, by id; none is without requests */
+    struct list campaign_turns;      /* of all campaigns; the first one's turn is next */
     size_t n[WAIT_REASONS];
     size_t total;
 };
@@ -100,6 +109,60 @@ static struct wait_list *find_or_new(struct waiting *w, enum wait_reason reason,
     return l != NULL ? l : keyed_new(w, reason, key);
 }
 
+static struct wait_campaign *campaign_new(struct waiting *w, const struct uuid *id)
+{
+    struct wait_campaign *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    c->id = *id;
+    HASH_ADD(hh, w->campaigns, id, sizeof(c->id), c);
+    if (c->hh.tbl == NULL) {
+        free(c);
+        return NULL;
+    }
+    list_push(&w->campaign_turns, &c->turn);
+    return c;
+}
+
+static int count_in(struct waiting *w, const struct req *req)
+{
+    struct wait_campaign *c;
+
+    HASH_FIND(hh, w->campaigns, &req->campaign_id, sizeof(req->campaign_id), c);
+    if (c == NULL)
+        c = campaign_new(w, &req->campaign_id);
+    if (c == NULL)
+        return -1;
+    c->n++;
+    return 0;
+}
+
+static void count_out(struct waiting *w, const struct req *req)
+{
+    struct wait_campaign *c;
+
+    HASH_FIND(hh, w->campaigns, &req->campaign_id, sizeof(req->campaign_id), c);
+    if (c == NULL || --c->n > 0)
+        return;
+    HASH_DEL(w->campaigns, c);
+    list_remove(&w->campaign_turns, &c->turn);
+    free(c);
+}
+
+size_t waiting_campaigns(struct waiting *w, struct uuid *out, size_t max)
+{
+    size_t n = w->campaign_turns.n < max ? w->campaign_turns.n : max;
+
+    for (size_t i = 0; i < n; i++) {
+        struct list_node *node = list_pop(&w->campaign_turns);
+
+        out[i] = list_entry(node, struct wait_campaign, turn)->id;
+        list_push(&w->campaign_turns, node);
+    }
+    return n;
+}
+
 /* Memory for it was reserved. */
 static void enter(struct waiting *w, struct wait_list *l, struct req *req)
 {
@@ -110,7 +173,7 @@ static void enter(struct waiting *w, struct wait_list *l, struct req *req)
 }
 
 /* The list stays, even when it is empty now. */
-static struct req *leave(struct waiting *w, struct wait_list *l, size_t at)
+static struct req *take_out(struct waiting *w, struct wait_list *l, size_t at)
 {
     struct req *req = wait_heap_take(&l->heap, at);
 
@@ -120,9 +183,17 @@ static struct req *leave(struct waiting *w, struct wait_list *l, size_t at)
     return req;
 }
 
-static void move_to_slot(struct waiting *w, struct wait_list *from)
+static struct req *leave(struct waiting *w, struct wait_list *l, size_t at)
 {
-    enter(w, w->slot, leave(w, from, from->heap.n - 1));
+    struct req *req = take_out(w, l, at);
+
+    count_out(w, req);
+    return req;
+}
+
+static void move_to_slot(struct waiting *w, struct wait_list *from, size_t at)
+{
+    enter(w, w->slot, take_out(w, from, at));
 }
 
 /* ---- the interface ---- */
@@ -134,6 +205,7 @@ struct waiting *waiting_new(void)
     if (w == NULL)
         return NULL;
     list_init(&w->turns);
+    list_init(&w->campaign_turns);
     w->slot = wait_list_new(WAIT_SLOT, "");
     w->start = wait_list_new(WAIT_START, "");
     w->due = wait_list_new(WAIT_DUE, "");
@@ -156,9 +228,14 @@ static void forget_all(struct wait_list *l)
 void waiting_free(struct waiting *w)
 {
     struct wait_list *l, *next;
+    struct wait_campaign *c, *next_campaign;
 
     if (w == NULL)
         return;
+    HASH_ITER (hh, w->campaigns, c, next_campaign) {
+        HASH_DEL(w->campaigns, c);
+        free(c);
+    }
     for (int reason = 0; reason < WAIT_REASONS; reason++) {
         HASH_ITER (hh, w->keyed[reason], l, next) {
             HASH_DEL(w->keyed[reason], l);
@@ -182,7 +259,7 @@ int waiting_put(struct waiting *w, struct req *req, enum wait_reason reason, con
     l = find_or_new(w, reason, key);
     if (l == NULL)
         return -1;
-    if (wait_heap_reserve(&l->heap, l->heap.n + 1) != 0) {
+    if (wait_heap_reserve(&l->heap, l->heap.n + 1) != 0 || count_in(w, req) != 0) {
         free_if_empty(w, l);
         return -1;
     }
@@ -211,7 +288,7 @@ void waiting_release(struct waiting *w, enum wait_reason reason, const char *key
     if (l == NULL)
         return;
     while (l->heap.n > 0)
-        move_to_slot(w, l);
+        move_to_slot(w, l, l->heap.n - 1);
     free_if_empty(w, l);
 }
 
@@ -244,7 +321,7 @@ size_t waiting_heads(struct waiting *w, int64_t now_ms, size_t slot_n, struct re
     size_t n = 0;
 
     while (ripe(w->start, now_ms))
-        enter(w, w->slot, leave(w, w->start, 0));
+        move_to_slot(w, w->start, 0);
     /* One of each kind in turn: when max is short, none of the three kinds starves. */
     for (size_t was = SIZE_MAX; n != was && n < max;) {
         was = n;

@@ -45,6 +45,8 @@ int64_t waiting_next_due(const struct waiting *w);
 
 size_t waiting_n(const struct waiting *w, enum wait_reason reason);
 size_t waiting_total(const struct waiting *w);
+/* The campaigns of those that wait, at most max; from call to call others, where there are more. */
+size_t waiting_campaigns(struct waiting *w, struct uuid *out, size_t max);
 bool waiting_any(const struct req *req, void *arg); /* a match for waiting_filter: every one */
 /* Takes out up to max requests for which match says true (revoke, a campaign that closed). */
 size_t waiting_filter(struct waiting *w, bool (*match)(const struct req *req, void *arg), void *arg,

@@ -18,6 +18,7 @@ bool worker_may_start(const struct worker *w)
 {
     return w->mode == RUN_NORMAL && w->member && !w->key_refused &&
            targets_any_known(&w->targets) &&
-           works_builds(&w->works) < (size_t)w->config->max_inflight && results_healthy(w) &&
+           works_builds(&w->works) < (size_t)w->config->max_inflight &&
+           w->works.lists[WORK_CHECKING].n < CHECKING_MAX && results_healthy(w) &&
            db_is_up(w->db) && db_is_up(w->facts) && db_backlog(w->facts) < DB_QUEUE_UNITS;
 }

@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/base/uuid.h"
 #include "common/config/shared.h"
+#include "worker/external.h"
 #include "worker/options.h"
 #include "worker/parts.h"
 #include "worker/targets.h"
@@ -34,7 +35,6 @@ struct db;
 struct discovery;
 struct event_loop;
 struct event_timer;
-struct external;
 struct front;
 struct feeder;
 struct http;
@@ -81,7 +81,7 @@ struct worker {
     struct adopt *adopting; /* take-overs being collected; worker/adopt.c */
     struct writes *writes;
     struct results *results;
-    struct external *externals; /* worker/external.c */
+    struct externals externals;
     struct feeder *feeder;
     struct presence *presence;
     struct recover *recover;
@@ -95,6 +95,7 @@ struct worker {
     int leave_code;
     int64_t leave_until_ms;
     bool closed;                      /* the group was left in order */
+    bool crowded[2];                  /* per lane: memory is full, nothing is read; intake.c */
     bool member, was_member;          /* assigned, even to nothing, since the last revoke; ever */
     bool deaf;                        /* without LISTEN, and it was said */
     bool policies_in_flight, telling; /* worker/campaigns.c */
@@ -105,7 +106,7 @@ struct worker {
 
 /* Ends the loop with this exit code; the first one stays. */
 void worker_exit(struct worker *w, int code);
-/* May a new build start now? Mode, bound of works, publisher and ledger healthy. */
+/* May a new build start now? Mode, bounds of builds and validations, publisher and ledger healthy. */
 bool worker_may_start(const struct worker *w);
 
 #endif

@@ -14,6 +14,11 @@
 #define PUBLISH_EVERY_MS         100   /* a transaction costs 10-20 ms whatever it carries */
 #define PUBLISH_BATCH_RESULTS    1000  /* results in one transaction */
 #define PUBLISH_QUEUE_RESULTS    20000 /* results waiting in memory: then no new builds start */
+#define PUBLISH_QUEUE_BYTES      (64 * 1024 * 1024) /* the same in bytes: dead letters are long */
+#define EXTERNAL_MAX_BYTES \
+    (16 * 1024 * 1024) /* records of others that wait for their insert: then no more are read */
+#define RESULT_CUT_MIN_BYTES \
+    4096 /* a broker that takes no more gets nothing; what must be said needs 2 KiB */
 #define REVOKE_WAIT_MS           3000  /* last batch at a revoke; well under max.poll.interval.ms */
 #define HANDOFF_WAIT_MS          500   /* last batch at SIGTERM: exit stays under a second */
 #define TXN_STALL_ADMISSION_MS   45000 /* no successful transaction for this long: start no build */
@@ -46,6 +51,7 @@
 #define COOKIES_MAX_BYTES     4096
 #define COOKIE_HEADER_BYTES   (COOKIES_MAX_BYTES + 64)
 #define ACCESS_PATHS_MAX      16 /* access paths validated per item */
+#define CHECKING_MAX          1000 /* built items that are validated or wait: then no new builds */
 #define REPLICAS_MAX          256
 #define CONNECT_TIMEOUT_MS    10000
 #define BREAKER_FAILURES      5 /* connection failures in a row that open the breaker */

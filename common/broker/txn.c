@@ -20,6 +20,7 @@ struct txn {
     bool offsets_missing; /* sending them has failed in this transaction, so far */
     int undelivered;      /* messages of this transaction that failed ... */
     struct err delivery;  /* ... and the first one's reason */
+    bool too_large;       /* one of them, or one that was not taken, for its size */
 };
 
 /* Derived by the library from the transaction time-out; an explicit value that exceeds it would be
@@ -34,6 +35,7 @@ static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void
     char what[300];
 
     (void)rk;
+    t->too_large |= message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR || t->undelivered++ > 0)
         return;
     snprintf(what, sizeof(what), "message to %s", rd_kafka_topic_name(message->rkt));
@@ -170,6 +172,7 @@ enum txn_result txn_begin(struct txn *t, struct err *err)
     if (is_fatal(t, err))
         return TXN_FATAL;
     t->undelivered = 0;
+    t->too_large = false;
     t->offsets_missing = false;
     return judge(t, rd_kafka_begin_transaction(t->client->rk), "beginning a transaction", err);
 }
@@ -183,8 +186,10 @@ enum txn_result txn_produce(struct txn *t, const struct txn_message *message, st
     if (is_fatal(t, err))
         return TXN_FATAL;
     client_err(err, code, message->topic, NULL);
-    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        t->too_large = true;
         return TXN_FAILED;
+    }
     if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return TXN_ABORT; /* a transaction that has failed already refuses messages, too */
     rd_kafka_poll(t->client->rk, TXN_FULL_WAIT_MS);
@@ -239,6 +244,11 @@ enum txn_result txn_abort(struct txn *t, struct err *err)
     if (is_fatal(t, err))
         return TXN_FATAL;
     return judge(t, rd_kafka_abort_transaction(t->client->rk, TXN_TIME_LEFT), "abort", err);
+}
+
+bool txn_too_large(const struct txn *t)
+{
+    return t->too_large;
 }
 
 int txn_brokers_answer(const struct kafka_props *props, int timeout_ms)

@@ -3,6 +3,7 @@
 #ifndef COMMON_BROKER_TXN_H
 #define COMMON_BROKER_TXN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ enum txn_result txn_send_offsets(struct txn *t, const struct kafka_offset *offse
 /* ABORT when offsets were to be sent and that did not end with OK: results never go out alone. */
 enum txn_result txn_commit(struct txn *t, struct err *err);
 enum txn_result txn_abort(struct txn *t, struct err *err);
+/* Something of the transaction that txn_begin began was refused for its size, by the library or by
+ * the broker. Known for sure after txn_abort. */
+bool txn_too_large(const struct txn *t);
 /* Does any broker answer a metadata request now? From any thread; for the 120 s rule. */
 int txn_brokers_answer(const struct kafka_props *props, int timeout_ms);
 void txn_free(struct txn *t); /* NULL is fine */

@@ -190,3 +190,19 @@ int request_decode(const char *json, size_t len, struct request *ret, struct uui
     json_free(doc);
     return rc;
 }
+
+bool request_read_ids(const char *json, size_t len, struct request_ids *ret)
+{
+    struct cJSON *doc = json == NULL ? NULL : json_parse(json, len, REQUEST_MAX_BYTES, NULL);
+    struct json_at top = { .node = doc, .path = "" }, data, content;
+    struct request_ids ids = { 0 };
+    bool good = doc != NULL && read_id(&top, &data, &ids.request_id) == 0 &&
+                json_object(&data, "content", "data.content", &content) == 0 &&
+                json_uuid(&content, "guid", &ids.content_guid) == 0 &&
+                !uuid_is_nil(&ids.content_guid);
+
+    if (good)
+        *ret = ids;
+    json_free(doc);
+    return good;
+}

@@ -36,4 +36,10 @@ int request_encode(const struct request *r, struct buf *out, struct err *err);
 int request_decode(const char *json, size_t len, struct request *ret, struct uuid *ret_id,
                    struct err *err);
 
+struct request_ids {
+    struct uuid request_id, content_guid;
+};
+/* Whose request it is, of a record that request_decode refuses; false: not both can be read. */
+bool request_read_ids(const char *json, size_t len, struct request_ids *ret);
+
 #endif

@@ -3,7 +3,7 @@
 import json
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 
 class Record:
@@ -92,6 +92,14 @@ class Broker:
             producer.poll(0)
         left = producer.flush(30)
         assert not failures and left == 0, f"{topic}: {left} not delivered, {failures[:3]}"
+
+    def set_config(self, topic, settings):
+        """Settings of one topic, as an operator changes them."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()])
+        for future in self.admin.incremental_alter_configs([resource]).values():
+            future.result(timeout=30)
 
     def committed(self, group, topic):
         """{partition: (offset, metadata)} of a group; partitions without a commit are left out.

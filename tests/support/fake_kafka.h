@@ -21,6 +21,7 @@
 static struct {
     struct publish_batch batch; /* under way while busy */
     bool busy;
+    bool too_large; /* why it is unknown */
     publisher_done_fn *on_done;
     void *arg;
     consumer_committed_fn *committed; /* asked and not answered */
@@ -84,6 +85,8 @@ static inline void fake_published(enum publish_verdict verdict)
 {
     struct err err = { 0 };
 
+    if (verdict == PUBLISH_UNKNOWN && fake_kafka.too_large)
+        err_set(&err, ERR_INPUT, "too large");
     assert_true(fake_kafka.busy);
     fake_kafka.busy = false;
     fake_kafka.on_done(fake_kafka.arg, verdict, &err);

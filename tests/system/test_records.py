@@ -192,3 +192,101 @@ def test_dead_letters_are_not_written_again_by_the_next_worker(pool, connect_wit
     pool.worker()
     assert len(pool.complete(enqueue_all(pool))) == 2
     assert len(pool.dead_letters()) == 5
+
+
+# ---- what is no request, but says whose it is ------------------------------------------------------
+
+
+def broken_of(guid):
+    """A record that is no request, of a request that nobody knows: (record, request id)."""
+    return foreign(guid, rank="first")
+
+
+def test_a_broken_record_that_says_whose_it_is_has_a_rejected_result(pool, connect_with):
+    connect = connect_with(items=6, build_ms=(20, 50))
+    records, ids = zip(*[broken_of(row["guid"]) for row in pool.load_content()])
+    workers = [pool.worker(), pool.worker()]
+    pool.broker.produce(pool.topic("requests"), records)
+    pool.await_results(6)
+    letters = pool.dead_letters()
+    results = pool.assert_one_result_each()
+    assert set(results) == set(ids)
+    places = {(r.partition, r.offset) for r in pool.broker.read(pool.topic("requests"))}
+    assert {(int(r.headers["rebuild.errors.partition"]), int(r.headers["rebuild.errors.offset"]))
+            for r in letters} == places and len(letters) == 6
+    for result in results.values():
+        data = check_event(result, "result")
+        assert (data["outcome"], data["error"]["class"]) == ("rejected", "request.invalid")
+        assert "rank" in data["error"]["message"]
+    assert connect.state()["builds"] == 0
+    assert sum(w.metric("rebuild_dlq_messages_total", error_class="request.invalid")
+               for w in workers) == 6
+    # once more: the ids are known now
+    pool.broker.produce(pool.topic("requests"), records)
+    wait_until(lambda: len(pool.dead_letters()) == 12, 20, "the copies are dead letters")
+    assert len(pool.results()) == 6
+
+
+def test_a_broken_record_with_the_id_of_a_request_that_waits_or_runs_does_not_end_it(pool,
+                                                                                     connect_with):
+    connect = connect_with(items=20, build_ms=(20, 50))
+    connect.hold()
+    campaign = enqueue_all(pool)
+    broken = []
+    for key, value, headers in copies_of(pool):
+        event = json.loads(value)
+        event["data"]["rank"] = "first"
+        broken.append((key, json.dumps(event).encode(), headers))
+    worker = pool.worker()
+    connect.await_running(9)
+    pool.broker.produce(pool.topic("requests"), broken)
+    pool.broker.produce(pool.topic("requests.high"), broken)  # met before the request itself
+    wait_until(lambda: worker.metric("rebuild_dlq_messages_total",
+                                     error_class="request.invalid") >= 18, 20, "they are letters")
+    connect.release()
+    assert {r.outcome for r in pool.complete(campaign).values()} == {"succeeded"}
+    wait_until(lambda: len(pool.dead_letters()) == 40, 20, "all are dead letters")
+    assert len(pool.results()) == 20
+
+
+def test_a_request_that_the_ledger_refuses_for_good_is_a_dead_letter(pool, connect_with):
+    connect = connect_with(items=3, build_ms=(20, 50))
+    rows = pool.load_content()
+    campaign = enqueue_all(pool)
+    pool.sql("alter table item add constraint no_nonsense check (app_mode <> 'nonsense')")
+    bad, _ = foreign(rows[0]["guid"])
+    event = json.loads(bad[1])
+    event["data"]["content"]["app_mode"] = "nonsense"
+    ours, _ = foreign(rows[1]["guid"], campaign={"id": campaign})
+    pool.broker.produce(pool.topic("requests"), [(bad[0], json.dumps(event).encode(), None), ours])
+    pool.worker()
+    assert len(pool.complete(campaign)) == 3
+    letters = wait_until(lambda: len(pool.dead_letters()) == 2 and pool.dead_letters(), 20,
+                         "both are dead letters")
+    said = [r.headers["rebuild.errors.message"] for r in letters]
+    assert any("no_nonsense" in s for s in said) and any("campaign" in s for s in said)
+    assert {r.headers["rebuild.errors.stage"] for r in letters} == {"insert"}
+    assert connect.state()["builds"] == 3
+
+
+def test_two_workers_insert_requests_of_others_at_the_same_time(pool, connect_with):
+    connect_with(items=40, build_ms=(10, 20))
+    records = [foreign(row["guid"])[0] for row in pool.load_content()]
+    workers = [pool.worker(), pool.worker()]
+    pool.broker.produce(pool.topic("requests"), records)
+    assert {r.outcome for r in pool.await_results(40)} == {"succeeded"}
+    assert len(pool.assert_one_result_each()) == 40
+    assert not [e for w in workers for e in w.events("external.not_inserted")]
+
+
+def test_a_result_that_is_too_large_for_the_broker_is_cut(pool, connect_with):
+    connect = connect_with(items=12, build_ms=(20, 50), log_lines=200)
+    pool.broker.set_config(pool.topic("results"), {"max.message.bytes": "6000"})
+    worker = pool.worker("-X", "compression.codec=none")  # the broker looks at what is compressed
+    campaign = enqueue_all(pool)
+    results = pool.complete(campaign)
+    assert {r.outcome for r in results.values()} == {"succeeded"}
+    assert all(len(r.raw) <= 6000 for r in results.values())
+    assert all(r.value["data"]["build"]["log_truncated"] for r in results.values())
+    assert worker.events("results.too_large") and worker.alive()
+    connect.assert_promises()

@@ -197,6 +197,113 @@ static void results_of_a_partition_that_went_are_dropped(void **state)
     assert_int_equal(results_waiting(w), 0);
 }
 
+static struct outgoing *pend_letter(struct part *part, int64_t offset, size_t bytes)
+{
+    static char text[DLQ_VALUE_MAX_BYTES];
+    const struct kafka_record record = {
+        .topic = "requests", .offset = offset, .value = text, .value_len = bytes
+    };
+
+    results_dead_letter(w, part, &record,
+                        &(struct dead_letter_why){ "request.invalid", "decode", "?" });
+    return list_entry(w->results->pending.head.prev, struct outgoing, node);
+}
+
+static size_t sent_bytes(void)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < fake_kafka.batch.messages_n; i++)
+        bytes += fake_kafka.batch.messages[i].value_len;
+    return bytes;
+}
+
+static void what_a_broker_refuses_for_its_size_is_cut_and_not_left_out(void **state)
+{
+    struct part *part = fake_own(w, 0, 10, NULL);
+    size_t rounds = 0, out = 0;
+
+    (void)state;
+    read_records(part, 10, 13);
+    for (int64_t o = 10; o < 13; o++)
+        pend_letter(part, o, 100 * 1000);
+    batch_send(w);
+    assert_int_equal(fake_kafka.batch.messages_n, 3);
+    fake_kafka.too_large = true;
+    for (; sent_bytes() > 40 * 1000; rounds++) { /* this broker's limit */
+        assert_true(rounds < 10);
+        fake_published(PUBLISH_UNKNOWN);
+        committed(10, NULL, false);
+        assert_int_equal(results_waiting(w), 3);
+        batch_send(w);
+    }
+    fake_kafka.too_large = false;
+    for (; fake_kafka.busy; batch_send(w)) {
+        assert_true(sent_bytes() > 1000 && sent_bytes() <= 40 * 1000);
+        out += fake_kafka.batch.messages_n;
+        fake_published(PUBLISH_COMMITTED);
+    }
+    assert_int_equal(out, 3);
+    assert_int_equal(results_waiting(w), 0);
+    assert_int_equal(w->results->bytes, 0);
+}
+
+/* Counted as if so many were there. */
+static void pending_letters_pause_the_intake_until_half_of_them_are_out(void **state)
+{
+    struct part *part = fake_own(w, 0, 10, NULL);
+
+    (void)state;
+    read_records(part, 10, 12);
+    pend_letter(part, 10, 10);
+    w->results->bytes += PUBLISH_QUEUE_BYTES;
+    assert_true(results_full(w, 0));
+    assert_false(results_full(w, 1)); /* the fast lane does not wait for the slow one */
+    assert_false(results_healthy(w));
+    fake_kafka.handlers.on_record(
+        w, &(struct kafka_record){ .topic = "requests", .offset = 12, .value = "?", .value_len = 1 });
+    assert_true(part->paused);
+    w->results->bytes -= PUBLISH_QUEUE_BYTES / 4;
+    intake_flow(w);
+    assert_true(part->paused);
+    w->results->bytes -= PUBLISH_QUEUE_BYTES / 2;
+    intake_flow(w);
+    assert_false(part->paused);
+    w->results->bytes -= PUBLISH_QUEUE_BYTES / 4;
+    assert_string_equal(fake_kafka.paused, "p0r0");
+}
+
+static void many_letters_are_as_many_as_may_wait(void **state)
+{
+    struct part *part = fake_own(w, 0, 0, NULL);
+    int64_t n = 0;
+
+    (void)state;
+    w->member = false;
+    results_revoked(w); /* nothing goes out */
+    while (!part->paused) {
+        assert_true(n <= PUBLISH_QUEUE_RESULTS);
+        fake_kafka.handlers.on_record(
+            w,
+            &(struct kafka_record){ .topic = "requests", .offset = n++, .value = "?", .value_len = 1 });
+    }
+    assert_int_equal(n, PUBLISH_QUEUE_RESULTS);
+}
+
+static void group_metadata_that_was_not_there_at_the_assignment_is_asked_for_again(void **state)
+{
+    struct part *part = fake_own(w, 0, 10, NULL);
+
+    (void)state;
+    read_records(part, 10, 11);
+    pend(part, 'a', 10);
+    group_ref_drop(w->results->group);
+    w->results->group = NULL;
+    batch_send(w);
+    sent("a 11");
+    fake_published(PUBLISH_COMMITTED);
+}
+
 static int flushed;
 
 static void on_flushed(struct worker *worker)
@@ -255,6 +362,10 @@ int main(void)
         T(a_request_met_twice_is_published_once),
         T(a_result_from_beyond_the_window_waits),
         T(results_of_a_partition_that_went_are_dropped),
+        T(what_a_broker_refuses_for_its_size_is_cut_and_not_left_out),
+        T(pending_letters_pause_the_intake_until_half_of_them_are_out),
+        T(many_letters_are_as_many_as_may_wait),
+        T(group_metadata_that_was_not_there_at_the_assignment_is_asked_for_again),
         T(a_flush_waits_for_the_batch_under_way_and_sends_the_rest),
         T(nobody_waits_for_a_flush_after_a_revoke),
     };

@@ -453,6 +453,87 @@ static void a_replica_whose_row_is_gone_gets_no_claim(void **state)
     assert_false(target_usable(&w->targets.items[0]));
 }
 
+/* The attempt was made 5 ms ago, Connect's clock says 19:00:00, and the content's date is lost. */
+static void an_old_restore_is_not_taken_for_a_build_whose_content_had_no_date(void **state)
+{
+    static const char job[] =
+        "[{\"id\":\"1\",\"key\":\"k\",\"tag\":\"packrat_restore\",\"bundle_id\":\"11\","
+        "\"status\":2,\"exit_code\":0,\"start_time\":\"2026-11-24T%s:00Z\","
+        "\"end_time\":\"2026-11-24T%s:59Z\"}]";
+    static const char *const starts[] = { "18:50", "19:00" };
+    char json[512];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct work *work;
+
+        if (i > 0) {
+            tear_down(NULL);
+            set_up(NULL);
+        }
+        work = asked(
+            &(struct item){ .state = "running", .place = "0|0|0", .attempt = OPEN("~") });
+        fake_answer(fake_wait_unit(w, SQL_ADOPT),
+                    (const struct fake_rows[]){ { SQL_ADOPT, { ATTEMPT } },
+                                                { SQL_PLACE, { FAKE_ID "1" } },
+                                                { NULL, { NULL } } });
+        assert_int_equal(work->state, WORK_LOOKING);
+        fake_fail(fake_wait_unit(w, SQL_ATTEMPT_ROW), ERR_UNREACHABLE, "");
+        fake_http(fake_call("/v1/content/" FAKE_GUID), HTTP_OK, 200, CONTENT);
+        snprintf(json, sizeof(json), job, starts[i], starts[i]);
+        fake_http(fake_call("/jobs"), HTTP_OK, 200, json);
+        assert_int_equal(work->state, i == 0 ? WORK_LOOKING : WORK_ENDING);
+    }
+}
+
+static void built_items_that_wait_for_their_validation_stop_new_builds(void **state)
+{
+    size_t *n = &w->works.lists[WORK_CHECKING].n;
+
+    (void)state;
+    *n = CHECKING_MAX - 1;
+    assert_true(worker_may_start(w));
+    *n = CHECKING_MAX;
+    assert_false(worker_may_start(w));
+    *n = 0;
+}
+
+/* Request '1' has ended as skipped; its result row has this state and these checks. */
+static void result_row(const char *outcome, const char *checks)
+{
+    char row[1024];
+
+    asked(&(struct item){ .state = "skipped", .place = "0|0|0" });
+    snprintf(row, sizeof(row),
+             FAKE_ID "1|" FAKE_CAMPAIGN "|test|~|akim|" FAKE_GUID
+                     "|~|~|~|~|~|~|~|~|~|~|~|%s|0|3|f|~|~|~|2026-11-24T19:00:00.000Z|~|"
+                     "2026-11-24T19:00:00.000Z|0|0|~|~|f|not_checked|%s|~|~|f|0|0|0|w1|0|{}",
+             outcome, checks);
+    fake_answer(fake_wait_unit(w, SQL_PLACE),
+                (const struct fake_rows[]){ { SQL_PLACE, { FAKE_ID "1" } },
+                                            { SQL_RESULTS, { row } },
+                                            { NULL, { NULL } } });
+}
+
+static void a_result_that_cannot_be_rendered_is_held_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    result_row("~", "[]");
+    assert_null(fake_work(w, '1'));
+    assert_int_equal(waiting_n(w->waiting, WAIT_DUE), 1);
+    assert_int_equal(results_waiting(w), 0);
+    assert_int_equal(w->mode, RUN_NORMAL);
+    assert_false(tracker_is_done(part->tracker, 0));
+}
+
+static void a_result_whose_checks_are_nonsense_goes_out_without_them(void **state)
+{
+    (void)state;
+    result_row("skipped", "nonsense");
+    assert_int_equal(results_waiting(w), 1);
+    assert_int_equal(w->mode, RUN_NORMAL);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -476,6 +557,10 @@ int main(void)
         T(a_result_whose_outcome_is_lost_is_not_marked_but_read_back),
         T(an_end_whose_answer_was_lost_is_sent_again),
         T(a_post_is_not_let_through_once_the_partition_went),
+        T(an_old_restore_is_not_taken_for_a_build_whose_content_had_no_date),
+        T(built_items_that_wait_for_their_validation_stop_new_builds),
+        T(a_result_that_cannot_be_rendered_is_held_and_the_rest_goes_on),
+        T(a_result_whose_checks_are_nonsense_goes_out_without_them),
         T(a_replica_whose_row_is_gone_gets_no_claim),
     };
 

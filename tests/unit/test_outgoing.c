@@ -74,7 +74,7 @@ static void a_result_carries_its_place_key_and_headers(void **state)
 {
     struct result r = skipped();
     struct req req = { .id = r.request_id, .part = &part, .epoch = 6, .offset = 41 };
-    struct outgoing *out = outgoing_result(&req, &r, "results");
+    struct outgoing *out = outgoing_result(&req, &r, "results", NULL);
 
     (void)state;
     assert_non_null(out);
@@ -102,10 +102,12 @@ static void a_result_without_a_needed_member_is_none(void **state)
 {
     struct result r = skipped();
     struct req req = { .id = r.request_id, .part = &part };
+    struct err err = { 0 };
 
     (void)state;
     r.outcome = NULL;
-    assert_null(outgoing_result(&req, &r, "results"));
+    assert_null(outgoing_result(&req, &r, "results", &err));
+    assert_string_equal(err.msg, "a result without outcome");
 }
 
 static struct kafka_record broken(const char *value, size_t len)
@@ -243,6 +245,52 @@ static void a_long_reason_is_cut_and_clean(void **state)
     outgoing_free(out);
 }
 
+static size_t bytes_of(const struct outgoing *out)
+{
+    size_t bytes = out->message.value_len + out->message.key_len;
+
+    for (size_t i = 0; i < out->message.headers_n; i++)
+        bytes += strlen(out->message.headers[i].name) + out->message.headers[i].len;
+    return bytes;
+}
+
+static void a_broker_that_takes_less_gets_less(void **state)
+{
+    static char text[64 * 1024];
+    const struct kafka_header headers[] = { { "theirs", text, 8000 } };
+    struct kafka_record record = broken(text, sizeof(text));
+    struct result r = skipped();
+    struct req req = { .id = r.request_id, .part = &part };
+    struct outgoing *out = outgoing_result(&req, &r, "results", NULL), *letter;
+    char lines[LOG_TAIL_LINES][1000], *tail[LOG_TAIL_LINES];
+
+    (void)state;
+    outgoing_free(out);
+    for (size_t i = 0; i < LOG_TAIL_LINES; i++) {
+        memset(lines[i], 'x', sizeof(lines[i]) - 1);
+        lines[i][sizeof(lines[i]) - 1] = '\0';
+        tail[i] = lines[i];
+    }
+    r.log_tail = tail;
+    r.log_tail_n = LOG_TAIL_LINES;
+    out = outgoing_result(&req, &r, "results", NULL);
+    record.headers = headers;
+    record.headers_n = 1;
+    letter = dead_letter(&record);
+    outgoing_add_letter(out, letter);
+    assert_int_equal(out->bytes, bytes_of(out) + bytes_of(letter));
+    outgoing_cut(out, 16 * 1024);
+    assert_true(bytes_of(out) <= 16 * 1024 && bytes_of(letter) <= 16 * 1024);
+    assert_true(bytes_of(letter) > 15 * 1024); /* no more than needed */
+    assert_non_null(header(letter, "theirs")->name);
+    outgoing_cut(out, RESULT_CUT_MIN_BYTES);
+    assert_true(bytes_of(out) <= RESULT_CUT_MIN_BYTES && bytes_of(letter) <= RESULT_CUT_MIN_BYTES);
+    assert_null(header(letter, "theirs")->name);
+    has_header(letter, "rebuild.errors.offset", "17");
+    assert_int_equal(out->bytes, bytes_of(out) + bytes_of(letter));
+    outgoing_free(out);
+}
+
 static void group_metadata_lives_as_long_as_somebody_holds_it(void **state)
 {
     (void)state;
@@ -260,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_record_without_key_value_or_time_stays_so),
         cmocka_unit_test(what_no_broker_would_take_is_cut),
         cmocka_unit_test(a_long_reason_is_cut_and_clean),
+        cmocka_unit_test(a_broker_that_takes_less_gets_less),
         cmocka_unit_test(group_metadata_lives_as_long_as_somebody_holds_it),
     };
 

@@ -15,6 +15,7 @@
 #define REQUESTS "requests"
 
 enum { /* Kafka's protocol error codes */
+       MESSAGE_TOO_LARGE = 10,
        ILLEGAL_GENERATION = 22,
        OUT_OF_ORDER_SEQUENCE_NUMBER = 45,
        INVALID_PRODUCER_EPOCH = 47,
@@ -27,6 +28,7 @@ static struct member member;
 static struct publisher *publisher;
 static int answers;
 static enum publish_verdict verdict;
+static enum err_kind kind;
 
 static const struct txn_message message = {
     .topic = RESULTS, .partition = -1, .key = "k", .key_len = 1, .value = "v", .value_len = 1
@@ -39,6 +41,7 @@ static void on_done(void *arg, enum publish_verdict v, const struct err *err)
     assert_non_null(err);
     answers++;
     verdict = v;
+    kind = err->kind;
 }
 
 static int set_up(void **state)
@@ -139,6 +142,33 @@ static void after_every_error_it_is_unknown_and_the_next_batch_works(void **stat
     }
 }
 
+static void what_is_too_large_is_not_left_out_but_told(void **state)
+{
+    const size_t bytes = 4 * 1024 * 1024; /* more than the library takes */
+    char *value = calloc(1, bytes);
+    struct txn_message messages[2] = { message, message };
+    const struct publish_batch batch = { .messages = messages,
+                                         .messages_n = 2,
+                                         .offsets = &offset,
+                                         .offsets_n = 1,
+                                         .group = member.group };
+
+    (void)state;
+    assert_non_null(value);
+    messages[1].value = value;
+    messages[1].value_len = bytes;
+    publisher_send(publisher, &batch);
+    WAIT_FOR(loop, answers == 1);
+    assert_int_equal(verdict, PUBLISH_UNKNOWN);
+    assert_int_equal(kind, ERR_INPUT);
+    mock_cluster_fail(cluster, MOCK_PRODUCE, MESSAGE_TOO_LARGE, 1); /* the broker's word */
+    assert_int_equal(outcome(), PUBLISH_UNKNOWN);
+    assert_int_equal(kind, ERR_INPUT);
+    mock_cluster_heal(cluster, MOCK_PRODUCE);
+    assert_int_equal(outcome(), PUBLISH_COMMITTED);
+    free(value);
+}
+
 static void without_a_member_nothing_goes_out(void **state)
 {
     const struct publish_batch batch = {
@@ -181,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_good_batch_is_committed_and_answered_once),
         T(after_every_error_it_is_unknown_and_the_next_batch_works),
+        T(what_is_too_large_is_not_left_out_but_told),
         T(without_a_member_nothing_goes_out),
         T(a_stop_does_not_wait_for_a_broker_that_is_away),
         T(it_can_be_freed_unused),

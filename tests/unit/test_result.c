@@ -273,6 +273,45 @@ static void the_worst_of_all_results_still_fits(void **state)
     }
 }
 
+static void a_rendered_result_is_cut_to_what_a_broker_takes(void **state)
+{
+    static const size_t limits[] = { 40000, 9000, 4000, 2500 };
+    struct result r = failed_result();
+    char *lines[LOG_TAIL_LINES], *text = calloc(1, TEXT_FIELD_MAX_BYTES);
+    struct buf whole, cut;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'x', TEXT_FIELD_MAX_BYTES - 1);
+    for (size_t i = 0; i < LOG_TAIL_LINES; i++)
+        lines[i] = text;
+    r.log_tail = lines;
+    r.log_tail_n = LOG_TAIL_LINES;
+    r.log_truncated = false;
+    r.reason = r.error_message = text;
+    render(&r, &whole);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        struct result_brief brief;
+
+        buf_init(&cut, OUT_BYTES);
+        assert_int_equal(result_cut(buf_str(&whole), whole.len, limits[i], &cut), 0);
+        assert_true(cut.len <= limits[i]);
+        assert_non_null(strstr(buf_str(&cut), "\"log_truncated\":true"));
+        assert_int_equal(result_read(buf_str(&cut), cut.len, &brief, NULL), 0);
+        assert_string_equal(brief.guid, GUID);
+        assert_string_equal(brief.outcome, "build_failed");
+        assert_string_equal(brief.finished_at, r.finished_at);
+        buf_done(&cut);
+    }
+    buf_init(&cut, OUT_BYTES);
+    assert_int_equal(result_cut(buf_str(&whole), whole.len, 500, &cut), -1); /* never as short */
+    assert_int_equal(result_cut("{}", 2, 500, &cut), -1);
+    assert_int_equal(cut.len, 0);
+    buf_done(&cut);
+    buf_done(&whole);
+    free(text);
+}
+
 static void a_result_without_a_needed_member_is_an_error(void **state)
 {
     struct result r = failed_result();
@@ -442,6 +481,7 @@ int main(void)
         cmocka_unit_test(equal_input_gives_equal_bytes_behind_what_is_there),
         cmocka_unit_test(two_megabytes_of_log_are_cut_to_the_last_lines),
         cmocka_unit_test(the_worst_of_all_results_still_fits),
+        cmocka_unit_test(a_rendered_result_is_cut_to_what_a_broker_takes),
         cmocka_unit_test(a_result_without_a_needed_member_is_an_error),
         cmocka_unit_test(an_auditor_reads_what_was_rendered),
         cmocka_unit_test(what_is_no_result_is_refused_by_a_sentence),

@@ -407,6 +407,48 @@ static void any_order_of_puts_removes_and_filters_keeps_the_order(void **state)
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+/* The campaigns that wait, by the first byte of their ids: "1 2". */
+static void assert_campaigns(struct fixture *f, size_t max, const char *expected)
+{
+    struct uuid ids[MANY];
+    size_t n = waiting_campaigns(f->w, ids, max);
+    char got[256] = "";
+
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(got);
+
+        snprintf(got + len, sizeof(got) - len, "%s%d", i > 0 ? " " : "", ids[i].b[0]);
+    }
+    assert_string_equal(got, expected);
+}
+
+static void campaigns_are_known_while_one_of_their_requests_waits_anywhere(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 6; i++)
+        f->reqs[i].campaign_id.b[0] = (uint8_t)(1 + i / 2);
+    put(f, 0, WAIT_SLOT, "", 0);
+    put(f, 1, WAIT_GROUP, "g", 0);
+    put(f, 2, WAIT_DUE, "", 1000);
+    put(f, 4, WAIT_START, "", 10);
+    put(f, 5, WAIT_GROUP, "g", 0);
+    assert_campaigns(f, MANY, "1 2 3");
+    assert_campaigns(f, 2, "1 2"); /* others from call to call */
+    assert_campaigns(f, 2, "3 1");
+    waiting_release(f->w, WAIT_GROUP, "g"); /* they still wait */
+    assert_heads(f, 20, 1, MANY, "0");
+    assert_campaigns(f, MANY, "2 3 1");
+    assert_heads(f, 20, MANY, MANY, "1 4 5");
+    assert_campaigns(f, MANY, "2");
+    waiting_remove(f->w, &f->reqs[2]);
+    assert_campaigns(f, MANY, "");
+    put(f, 2, WAIT_SLOT, "", 0);
+    assert_campaigns(f, MANY, "2");
+    assert_int_equal(waiting_filter(f->w, waiting_any, NULL, f->out, MANY), 1);
+    assert_campaigns(f, MANY, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +465,7 @@ int main(void)
         T(the_filter_stops_at_max_and_the_rest_stays_in_order),
         T(freeing_leaves_the_requests_alone_and_in_no_list),
         cmocka_unit_test(half_a_million_requests_are_cheap),
+        T(campaigns_are_known_while_one_of_their_requests_waits_anywhere),
         T(any_order_of_puts_removes_and_filters_keeps_the_order),
     };
 
