@@ -239,9 +239,9 @@ const char SQL_PARK[] =
     " where i.request_id = any($1::uuid[]) and i.state = 'parked'";
 
 /* $1 request ids, $2 states, $3 classes, $4 messages, $5 to $7 places, $8 attempt ids, $9 tokens,
- * $10 access verdicts, $11 access checks, $12 worker, $13 version -> request id. The keys stand there
- * twice: before a new campaign was analyzed the planner begins with all open items, and must not pair
- * each of them with each of ours. */
+ * $10 access verdicts, $11 access checks, $12 worker, $13 version -> request id. The keys stand
+ * there twice: before a new campaign was analyzed the planner begins with all open items, and must
+ * not pair each of them with each of ours. */
 const char SQL_SETTLE[] =
     "update @item i set state = w.state, ended_at = now(), due = null, error_class = w.class,"
     " error_message = w.message, error_retryable = false,"
