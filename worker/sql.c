@@ -239,7 +239,9 @@ const char SQL_PARK[] =
     " where i.request_id = any($1::uuid[]) and i.state = 'parked'";
 
 /* $1 request ids, $2 states, $3 classes, $4 messages, $5 to $7 places, $8 attempt ids, $9 tokens,
- * $10 access verdicts, $11 access checks, $12 worker, $13 version -> request id */
+ * $10 access verdicts, $11 access checks, $12 worker, $13 version -> request id. The keys stand
+ * there twice: before a new campaign was analyzed the planner begins with all open items, and must
+ * not pair each of them with each of ours. */
 const char SQL_SETTLE[] =
     "update @item i set state = w.state, ended_at = now(), due = null, error_class = w.class,"
     " error_message = w.message, error_retryable = false,"
@@ -249,7 +251,8 @@ const char SQL_SETTLE[] =
     " from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::int[],"
     "   $7::bigint[], $8::uuid[], $9::bigint[], $10::text[], $11::text[]) w(request_id, state, class,"
     "   message, lane, part, off, attempt_id, token, verdict, checks)"
-    " where i.request_id = w.request_id and i.state in ('waiting', 'running', 'parked')"
+    " where i.request_id = w.request_id and i.request_id = any($1::uuid[])"
+    " and i.state in ('waiting', 'running', 'parked')"
     " and i.published_at is null and (i.place_offset is null or (i.place_lane = w.lane"
     "   and i.place_partition = w.part and i.place_offset = w.off))"
     " and not exists (select 1 from @attempt a where a.request_id = i.request_id"

@@ -135,3 +135,26 @@ def test_64_requests_for_one_content_make_one_attempt(pool, ledger):
     granted = claim_together(pool, [Proposal(row, "ab"[i % 2], i) for i, row in enumerate(rows)])
     assert len(granted) == 1
     assert pool.count("item where state = 'waiting' and place_offset is null") == 63
+
+
+def pairs_looked_at(node):
+    """Of a plan that was run: what its joins looked at in vain."""
+    return (node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"]
+            + sum(pairs_looked_at(child) for child in node.get("Plans", [])))
+
+
+def test_outcomes_of_a_new_campaign_are_not_compared_with_all_that_is_open(pool, ledger):
+    """The planner knows nothing of the campaign yet: nobody has analyzed its items."""
+    ledger(1, "--warm-up", "0")
+    ids, n = [uuid.uuid4() for _ in range(5000)], 256
+    pool.sql("insert into item (request_id, campaign_id, rank, content_guid) select id,"
+             " campaign_id, ord, gen_random_uuid() from campaign,"
+             " unnest(%s::uuid[]) with ordinality u(id, ord)", [ids])
+    same = [[value] * n for value in ("skipped", None, None, 0, 0)]
+    values = [ids[:n], *same, list(range(n)), [None] * n, [None] * n, ["not_checked"] * n,
+              ["[]"] * n, "w", "0"]
+    with psycopg.connect(pool.database_url, cursor_factory=psycopg.RawCursor) as connection:
+        plan, = connection.execute("explain (analyze, format json) " + SQL["SQL_SETTLE"],
+                                   values).fetchone()
+    assert pairs_looked_at(plan[0]["Plan"]) <= n * n
+    assert pool.count("item where state = 'skipped'") == n
