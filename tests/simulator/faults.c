@@ -74,7 +74,7 @@ static const struct row rows[] = {
     { SHARE_ROW(forbidden_share), "items that become acl without our key (app_role none)" },
     { FLAG_ROW(forbidden_code_19), "the API answers 403 code 19 for those too" },
     { FLAG_ROW(login_redirect), "blocked content redirects to /__login__ in place of 404" },
-    { FLAG_ROW(api_root_401), "content that is an API answers 401 at its root" },
+    { FLAG_ROW(api_root_401), "content that is an API answers 401 at its root, in the words that Connect has for a key" },
     { FLAG_ROW(api_root_404), "content that is an API answers 404 at its root" },
     { FLAG_ROW(hide_hostname), "server_settings and hosts do not tell the host name" },
     { FLAG_ROW(hold_builds), "builds that start do not end before POST /builds/release" },
