@@ -29,9 +29,10 @@ static void look_later(struct worker *w, struct work *work, bool told)
 {
     if (event_now_ms(w->loop) - work->attempt.started_ms >= w->config->build_timeout_ms)
         builds_end_class(w, work, EC_BUILD_TIMEOUT,
-                         told ? "the build did not end within --build-timeout"
-                              : "its end could not be read within --build-timeout: neither its task "
-                                "nor its jobs");
+                         told
+                             ? "the build did not end within --build-timeout"
+                             : "its end could not be read within --build-timeout: neither its task "
+                               "nor its jobs");
     else
         builds_later(w, work, LOOK_EVERY_MS, look);
 }
