@@ -26,10 +26,15 @@
 
 static void look(struct worker *w, struct work *work);
 
-static void look_later(struct worker *w, struct work *work)
+/* told: Connect told that it runs, or that it knows nothing; else nobody could be asked. */
+static void look_later(struct worker *w, struct work *work, bool told)
 {
     if (event_now_ms(w->loop) - work->attempt.started_ms >= w->config->build_timeout_ms)
-        builds_end_class(w, work, EC_BUILD_TIMEOUT, "the build did not end within --build-timeout");
+        builds_end_class(w, work, EC_BUILD_TIMEOUT,
+                         told
+                             ? "the build did not end within --build-timeout"
+                             : "its end could not be read within --build-timeout: neither its task "
+                               "nor its jobs");
     else
         builds_later(w, work, LOOK_EVERY_MS, look);
 }
@@ -83,13 +88,13 @@ static void judge(struct worker *w, struct work *work, const struct api_job *job
         return;
     case JOBS_ACTIVE:
         work->lost_since_ms = event_now_ms(w->loop);
-        look_later(w, work);
+        look_later(w, work, true);
         return;
     case JOBS_NONE:
         if (event_now_ms(w->loop) - work->lost_since_ms >= w->config->lost_after_ms)
             builds_end_class(w, work, EC_BUILD_LOST, "Connect knows no restore of this build");
         else
-            look_later(w, work);
+            look_later(w, work, true);
     }
 }
 
@@ -127,7 +132,7 @@ static void on_jobs(struct worker *w, struct work *work, const struct http_answe
         builds_end_class(w, work, EC_CONTENT_NOT_FOUND,
                          "the content was deleted while it was built");
     else
-        look_later(w, work); /* no answer is not "none" */
+        look_later(w, work, false); /* no answer is not "none" */
     free(jobs);
 }
 
@@ -137,7 +142,7 @@ static void ask_jobs(struct worker *w, struct work *work)
 
     work->reading_from = targets_any(&w->targets);
     if (work->reading_from == NULL) {
-        look_later(w, work);
+        look_later(w, work, false);
         return;
     }
     buf_init(&url, URL_BYTES);
@@ -179,7 +184,7 @@ static void on_content(struct worker *w, struct work *work, const struct http_an
     if (v.what == API_REFUSED)
         builds_end_class(w, work, v.cls, v.msg);
     else
-        look_later(w, work);
+        look_later(w, work, false);
 }
 
 static void ask_content(struct worker *w, struct work *work)
@@ -188,7 +193,7 @@ static void ask_content(struct worker *w, struct work *work)
 
     work->reading_from = targets_any(&w->targets);
     if (work->reading_from == NULL) {
-        look_later(w, work);
+        look_later(w, work, false);
         return;
     }
     buf_init(&url, URL_BYTES);

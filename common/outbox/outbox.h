@@ -61,13 +61,14 @@ int outbox_release(struct outbox *o, const struct uuid *campaign_id, outbox_done
                    void *arg, struct err *err);
 
 /* The valve, pure: how many items beyond the cursor may be published now. limit -1: none; open:
- * published and not ended; due: the not-before time has come. */
+ * published and not ended; due: the not-before time has come; over: the deadline has passed. */
 struct outbox_valve {
     const char *state;
     bool due;
     int64_t limit;
     int64_t open;
     int64_t left; /* selected - 1 - cursor */
+    bool over;
 };
 int64_t outbox_valve_allows(const struct outbox_valve *v);
 

@@ -14,7 +14,7 @@ const char OUTBOX_SQL_STATE[] =
     " case when c.max_inflight is null then 0 else (select count(*) from @item i"
     "   where i.campaign_id = c.campaign_id and i.rank <= c.cursor_rank"
     "   and i.published_at is null and i.ended_at is null and i.state <> 'parked') end,"
-    " (select source from @installation)"
+    " (select source from @installation), coalesce(c.deadline <= now(), false)"
     " from @campaign c where c.campaign_id = $1::uuid";
 
 const char OUTBOX_SQL_OUT[] =
@@ -83,7 +83,8 @@ const char OUTBOX_SQL_REPORT[] =
     "   case when c.state = 'open' then p.first_due end,"
     "   case when c.state = 'open' and c.not_before > now() and c.cursor_rank < c.selected - 1"
     "     then c.not_before end,"
-    "   case when c.deadline > now() and p.n > 0 then c.deadline end) - now()) * 1000)::bigint"
+    "   case when c.deadline > now() and (p.n > 0 or c.cursor_rank < c.selected - 1)"
+    "     then c.deadline end) - now()) * 1000)::bigint"
     " from @campaign c cross join lateral (select min(i.due) as first_due, count(*) as n"
     "   from @item i where i.campaign_id = c.campaign_id and i.state = 'parked') p"
     " where c.campaign_id = $1::uuid";

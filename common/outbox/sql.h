@@ -22,6 +22,7 @@ enum outbox_state_column {
     STATE_DUE,
     STATE_OPEN, /* published, not ended, not parked */
     STATE_SOURCE,
+    STATE_OVER, /* past its deadline */
 };
 /* $1 campaign id: an item whose result is out needs no record */
 extern const char OUTBOX_SQL_OUT[];

@@ -227,6 +227,7 @@ static int64_t read_valve(const struct db_reply *reply, int64_t cursor)
         .limit = db_int(reply, st, 0, STATE_LIMIT),
         .open = db_int(reply, st, 0, STATE_OPEN),
         .left = db_int(reply, st, 0, STATE_SELECTED) - 1 - cursor,
+        .over = db_bool(reply, st, 0, STATE_OVER),
     };
 
     return outbox_valve_allows(&valve);

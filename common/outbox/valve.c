@@ -19,7 +19,8 @@ int64_t outbox_valve_allows(const struct outbox_valve *v)
     if (v->left <= 0)
         return 0;
     /* At once and whole, so that every item gets its result. */
-    if (strcmp(v->state, "cancelling") == 0 || strcmp(v->state, "cancelled") == 0)
+    if (strcmp(v->state, "cancelling") == 0 || strcmp(v->state, "cancelled") == 0 ||
+        (v->over && (strcmp(v->state, "open") == 0 || strcmp(v->state, "paused") == 0)))
         return v->left;
     if (strcmp(v->state, "open") != 0 || !v->due)
         return 0;

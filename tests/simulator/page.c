@@ -65,7 +65,7 @@ static void serve_item(const struct world *world, struct item *item, const struc
     }
     item->warm = item->mode->kind != MODE_RENDERED && item->mode->kind != MODE_STATIC;
     if (api_root && world->faults.api_root_401)
-        answer_html(answer, 401, "401 Unauthorized");
+        answer_error(answer, 401, CODE_INVALID_LOGIN, "The API key is not valid.");
     else if (api_root && world->faults.api_root_404)
         answer_html(answer, 404, "404 Not Found");
     else

@@ -2,6 +2,8 @@
 
 import pytest
 
+from waiting import wait_until
+
 MODES = "shiny,python-dash,rmd-static"
 FAST_RETRY = ("--warm-up", "0", "--backoff", "1s:2s")
 
@@ -111,6 +113,18 @@ def test_an_api_without_a_root_fails_only_strict_validation(pool, connect_with, 
     pool.worker()
     results = pool.complete(pool.campaign("--warm-up", "0", "--validate", validate))
     assert {r.outcome for r in results.values()} == {outcome}
+
+
+@pytest.mark.parametrize("validate, end", [
+    ("auto", ("succeeded", None, 1, "ok")),
+    ("strict", ("access_failed", "access.unexpected", 1, "failed"))])
+def test_an_api_that_answers_401_itself_is_not_about_the_key(pool, connect_with, validate, end):
+    connect_with(items=6, build_ms=(20, 50), app_modes="python-fastapi", fault="api_root_401=true")
+    worker = pool.worker()
+    results = pool.complete(pool.campaign("--warm-up", "0", "--validate", validate))
+    assert {what_came(r) for r in results.values()} == {end}
+    wait_until(lambda: worker.get("/readyz")[0] == 200, 10, "the worker goes on")
+    assert worker.alive() and not worker.events("connect.key_refused")
 
 
 def test_an_empty_campaign_completes_at_once(pool, connect_with):

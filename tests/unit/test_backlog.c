@@ -81,7 +81,7 @@ static size_t ask_once(struct waiting *lists, int64_t now_ms)
 static void requests_that_wait_for_an_hour_are_neither_parked_nor_published_again(void **state)
 {
     struct waiting *lists = waiting_new();
-    const struct outbox_valve valve = { "open", true, -1, REQUESTS, 0 };
+    const struct outbox_valve valve = { "open", true, -1, REQUESTS, 0, false };
     struct req *best;
 
     (void)state;
