@@ -87,6 +87,10 @@ class SimulatedConnect:
     def release(self):
         self.faults(hold_builds=False)
 
+    def release_some(self, n):
+        """The n oldest builds that are held end now; those that start go on being held."""
+        self.post(f"/builds/release?n={n}")
+
     def state(self):
         return self.request("/state")
 
