@@ -8,6 +8,7 @@
 #include "common/broker/admin.h"
 #include "common/ledger/db.h"
 #include "producer/doctor.h"
+#include "producer/lost.h"
 
 #define BROKERS_TO_BE_SAFE 3
 #define IN_SYNC_NAME       "min.insync.replicas"
@@ -93,49 +94,45 @@ static void installation(struct doctor *d, const char *cluster_id)
 
 /* ---- requests that are in the ledger, and not in Kafka any more ---- */
 
-static const char SQL_PLACES[] =
-    "select place_lane, place_partition, min(place_offset), max(place_offset) from @item"
-    " where place_offset is not null and published_at is null group by 1, 2";
-
-static bool lost_in(struct doctor *d, const struct db_reply *reply, size_t row, struct err *err)
+static void say_remade(struct doctor *d, const struct lost *l)
 {
-    struct session *s = &d->call->session;
-    const char *name = db_int(reply, 0, row, 0) == 0 ? s->topics.requests : s->topics.requests_high;
-    int32_t partition = (int32_t)db_int(reply, 0, row, 1);
-    int64_t low, high;
+    for (size_t i = 0; i < l->logs_n; i++)
+        if (l->logs[i].base > l->logs[i].high)
+            doctor_say(d, VERDICT_FAIL, "requests",
+                       "the group has committed %" PRId64 " for %s/%" PRId32
+                       ", whose log ends at %" PRId64 ": workers refuse it until `rebuild-producer "
+                       "requeue CAMPAIGN --lost`",
+                       l->logs[i].base, l->logs[i].topic, l->logs[i].partition, l->logs[i].high);
+}
 
-    if (admin_watermarks(s->admin, &(struct admin_partition){ name, partition }, &low, &high,
-                         err) != 0)
-        return true;
-    if (db_int(reply, 0, row, 2) >= low && db_int(reply, 0, row, 3) < high)
-        return false;
-    err_set(err, ERR_REFUSED,
-            "requests of %s/%d are in the ledger and not in the log any more: `rebuild-producer "
-            "requeue CAMPAIGN --lost` sends them again",
-            name, (int)partition);
-    return true;
+static void say_lost(struct doctor *d, const struct lost *l)
+{
+    size_t campaigns = lost_campaigns(l);
+
+    say_remade(d, l);
+    if (l->n == 0)
+        doctor_say(d, VERDICT_OK, "requests", "none is lost");
+    else
+        doctor_say(d, VERDICT_FAIL, "requests",
+                   "%zu request%s of %zu campaign%s %s lost%s: `rebuild-producer requeue %s --lost` "
+                   "sends them again",
+                   l->n, l->n == 1 ? "" : "s", campaigns, campaigns == 1 ? "" : "s",
+                   l->n == 1 ? "is" : "are", campaigns == 1 ? "" : ", the first ones here",
+                   l->items[0].campaign);
 }
 
 static void lost(struct doctor *d)
 {
-    struct db_reply *reply = NULL;
+    struct lost l;
     struct err err;
 
     if (!d->ledger || d->installation.partitions == 0)
         return;
-    if (session_query(&d->call->session, &(struct statement){ SQL_PLACES, 0, NULL }, &reply,
-                      &err) != 0) {
+    if (lost_find(&d->call->session, NULL, &l, &err) != 0)
         doctor_fail(d, "requests", &err);
-        return;
-    }
-    for (size_t row = 0; row < db_rows(reply, 0); row++)
-        if (lost_in(d, reply, row, &err)) {
-            doctor_fail(d, "requests", &err);
-            db_reply_free(reply);
-            return;
-        }
-    db_reply_free(reply);
-    doctor_say(d, VERDICT_OK, "requests", "every request that has a place is in the log");
+    else
+        say_lost(d, &l);
+    lost_done(&l);
 }
 
 void doctor_kafka(struct doctor *d)

@@ -38,6 +38,7 @@ struct feeder {
     struct event_timer *timer;
     struct uuid campaigns[CAMPAIGNS_MAX];
     size_t n, at;
+    bool kicked; /* the next round begins at once */
     bool stopped;
 };
 
@@ -46,8 +47,24 @@ static void next_turn(struct worker *w);
 
 static void wait_a_round(struct worker *w)
 {
-    if (!w->feeder->stopped)
-        event_timer_start(w->feeder->timer, ROUND_MS, 0);
+    struct feeder *f = w->feeder;
+
+    if (f->stopped)
+        return;
+    event_timer_start(f->timer, f->kicked ? 0 : ROUND_MS, 0);
+    f->kicked = false;
+}
+
+void feeder_kick(struct worker *w)
+{
+    struct feeder *f = w->feeder;
+
+    if (f == NULL || f->stopped)
+        return;
+    if (event_timer_active(f->timer))
+        event_timer_start(f->timer, 0, 0);
+    else
+        f->kicked = true;
 }
 
 static void on_turn(void *arg, const struct outbox_report *report, const struct err *err)

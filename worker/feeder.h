@@ -9,7 +9,8 @@
 struct worker;
 
 int feeder_start(struct worker *w, struct err *err); /* with a connection of its own */
-void feeder_stop(struct worker *w);                  /* takes no further turn */
+void feeder_kick(struct worker *w); /* looks at once, or when its turn under way is over */
+void feeder_stop(struct worker *w); /* takes no further turn */
 void feeder_free(struct worker *w);
 
 #endif

@@ -33,14 +33,6 @@ static const struct {
     [ITEM_REJECTED] = { "rejected", WAITING | RUNNING, "{waiting,running}" },
 };
 
-static const char *const campaign_states[CAMPAIGN_STATES] = {
-    [CAMPAIGN_OPEN] = "open",
-    [CAMPAIGN_PAUSED] = "paused",
-    [CAMPAIGN_CANCELLING] = "cancelling",
-    [CAMPAIGN_COMPLETED] = "completed",
-    [CAMPAIGN_CANCELLED] = "cancelled",
-};
-
 static const char *const answers[ANSWERS] = {
     [ANSWER_DROP] = "drop",           [ANSWER_REPUBLISH] = "republish", [ANSWER_RESUME] = "resume",
     [ANSWER_ADOPT] = "adopt",         [ANSWER_VALIDATE] = "validate",   [ANSWER_CANCEL] = "cancel",
@@ -77,22 +69,6 @@ bool item_may_follow(enum item_state from, enum item_state to)
 const char *item_states_before(enum item_state to)
 {
     return item_states[to].before_text;
-}
-
-const char *campaign_state_name(enum campaign_state s)
-{
-    return campaign_states[s];
-}
-
-bool campaign_state_parse(const char *name, enum campaign_state *ret)
-{
-    for (int s = 0; s < CAMPAIGN_STATES; s++) {
-        if (strcmp(campaign_states[s], name) == 0) {
-            *ret = (enum campaign_state)s;
-            return true;
-        }
-    }
-    return false;
 }
 
 const char *answer_name(enum answer a)

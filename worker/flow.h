@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/record/campaign_state.h"
+
 enum item_state {
     ITEM_WAITING,
     ITEM_RUNNING, /* an attempt is open, or it is built and not validated */
@@ -19,23 +21,12 @@ enum item_state {
     ITEM_STATES
 };
 
-enum campaign_state {
-    CAMPAIGN_OPEN,
-    CAMPAIGN_PAUSED,
-    CAMPAIGN_CANCELLING,
-    CAMPAIGN_COMPLETED,
-    CAMPAIGN_CANCELLED,
-    CAMPAIGN_STATES
-};
-
 const char *item_state_name(enum item_state s);
 bool item_state_parse(const char *name, enum item_state *ret);
 bool item_state_ended(enum item_state s);
 bool item_may_follow(enum item_state from, enum item_state to); /* the table */
 /* For statements: the states from which `to` may follow, as a PostgreSQL array literal. */
 const char *item_states_before(enum item_state to);
-const char *campaign_state_name(enum campaign_state s);
-bool campaign_state_parse(const char *name, enum campaign_state *ret);
 
 struct item_facts {
     enum item_state state;

@@ -65,6 +65,7 @@ void part_assign(struct part *part, struct tracker *tracker)
     part->tracker = tracker;
     part->owned = true;
     part->refused = false;
+    part->doubted_in = 0;
     part->paused = false;
     part->trimmed_to = 0;
     part->epoch++;

@@ -10,8 +10,10 @@
 #include "common/event/event.h"
 #include "common/ledger/array.h"
 #include "common/ledger/db.h"
+#include "common/ledger/notify.h"
 #include "worker/ask.h"
 #include "worker/claims.h"
+#include "worker/feeder.h"
 #include "worker/sql.h"
 #include "worker/worker.h"
 
@@ -22,7 +24,8 @@
           */
 
 struct presence {
-    bool checking; /* campaign states are being read */
+    bool checking;    /* campaign states are being read ... */
+    bool check_again; /* ... as they were before somebody steered */
     int want_lane;
     int64_t want_rank, want_at_ms;
     struct uuid campaigns[CAMPAIGNS_MAX];
@@ -142,16 +145,6 @@ void presence_want(struct worker *w)
     write_row(w, SQL_WANT, 4, params);
 }
 
-void presence_notified(struct worker *w, const char *payload)
-{
-    static const char slot[] = "slot ";
-
-    w->presence->want_at_ms = 0; /* the want was used up: say it again if it still stands */
-    if (strncmp(payload, slot, sizeof(slot) - 1) == 0)
-        claims_slot_given(w, payload + sizeof(slot) - 1);
-    ask_kick(w);
-}
-
 /* ---- campaigns that closed, or whose deadline passed ---- */
 
 static bool of_campaign(const struct req *req, void *arg)
@@ -186,6 +179,8 @@ static void ask_about(struct worker *w, struct uuid *campaign)
     }
 }
 
+static void check_campaigns(struct worker *w);
+
 static void on_states(void *arg, const struct db_reply *reply, const struct err *err,
                       const char *sqlstate)
 {
@@ -193,6 +188,8 @@ static void on_states(void *arg, const struct db_reply *reply, const struct err 
 
     (void)sqlstate;
     w->presence->checking = false;
+    if (w->presence->check_again)
+        check_campaigns(w);
     for (size_t row = 0; err == NULL && row < db_rows(reply, 0); row++) {
         struct uuid id;
 
@@ -211,6 +208,7 @@ static void check_campaigns(struct worker *w)
 
     if (p->checking || !db_is_up(w->db))
         return;
+    p->check_again = false;
     p->campaigns_n = waiting_campaigns(w->waiting, p->campaigns, CAMPAIGNS_MAX);
     for (struct list_node *n = list_first(ready); n != NULL; n = list_next(ready, n))
         note_campaign(p, &list_entry(n, struct work, node)->req->campaign_id);
@@ -233,6 +231,31 @@ static void check_campaigns(struct worker *w)
     p->checking = unit != NULL && db_submit(w->db, unit, on_states, w) == 0;
     if (!p->checking)
         worker_exit(w, 1);
+}
+
+/* What waits for a time may have a nearer one now, what waits for a slot may have one, and the
+ * feeder may have something to do. */
+static void steered(struct worker *w)
+{
+    if (w->mode != RUN_NORMAL)
+        return;
+    w->presence->check_again = true;
+    check_campaigns(w);
+    waiting_release(w->waiting, WAIT_START, "");
+    ask_view_in(w, 0);
+    feeder_kick(w);
+}
+
+void presence_notified(struct worker *w, const char *payload)
+{
+    static const char slot[] = "slot ";
+
+    w->presence->want_at_ms = 0; /* the want was used up: say it again if it still stands */
+    if (strncmp(payload, slot, sizeof(slot) - 1) == 0)
+        claims_slot_given(w, payload + sizeof(slot) - 1);
+    else if (strcmp(payload, NOTIFY_STEER) == 0)
+        steered(w);
+    ask_kick(w);
 }
 
 void presence_tick(struct worker *w)

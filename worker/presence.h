@@ -11,7 +11,7 @@ void presence_tick(struct worker *w); /* every HEARTBEAT_MS */
 /* Its best request found no slot: says so, where it listens; else does nothing. Cheap when nothing
  * changed. */
 void presence_want(struct worker *w);
-void presence_notified(struct worker *w, const char *payload); /* "slot NAME" */
+void presence_notified(struct worker *w, const char *payload); /* "slot NAME", NOTIFY_STEER */
 void presence_gone(struct worker *w);                          /* the row says stopped */
 
 #endif

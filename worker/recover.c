@@ -33,6 +33,7 @@ struct recover {
     bool have_committed;
     struct event_timer *retry; /* the ledger is asked again */
     bool asking;               /* the ledger */
+    unsigned replies;          /* of the ledger, so far */
     bool again;
 };
 
@@ -133,6 +134,39 @@ static void mark(struct worker *w, struct marks *m, const struct uuid *id, bool 
     }
 }
 
+static void refuse(struct part *part, const char *why)
+{
+    part->refused = true;
+    log_error("partition.refused",
+              LOG_FIELDS(LOG_S("topic", part->topic), LOG_I("partition", part->partition)),
+              "this partition is not worked on: %s; README, \"When a request topic was lost\"",
+              why);
+}
+
+/* A place beyond the end of the log: it may have grown since its end was asked for. If it still is
+ * at the next look, after the first fetch, the records are not those that the ledger speaks of: what
+ * waits is forgotten, builds are orphans. */
+static void doubt(struct worker *w, struct part *part, int64_t offset)
+{
+    int64_t low, high;
+    bool known = consumer_watermarks(w->consumer, part->topic, part->partition, &low, &high);
+
+    if (known && offset < high) {
+        part->log_end = high;
+        recover_later(w); /* takes it */
+        return;
+    }
+    if (!known || part->doubted_in == 0 || part->doubted_in == w->recover->replies) {
+        if (part->doubted_in == 0)
+            part->doubted_in = w->recover->replies;
+        recover_later(w);
+        return;
+    }
+    part_revoke(part);
+    refuse(part, "the ledger has places beyond the end of its log; was the topic re-created?");
+    consumer_pause(w->consumer, part->topic, part->partition);
+}
+
 /* An item that only waits is met by its record, if the log still has it: that is read again, or it
  * waits here already. So is one that is rejected: the record goes to the dead letters with its
  * result. */
@@ -170,7 +204,9 @@ static void take_row(struct worker *w, const struct db_reply *reply, size_t row,
     if (part == NULL || !part->owned || !uuid_parse(db_text(reply, 0, row, 0), &req.id) ||
         !uuid_parse(db_text(reply, 0, row, 1), &req.campaign_id))
         return;
-    if (tracker_is_done(part->tracker, req.offset))
+    if (req.offset >= part->log_end && req.offset >= tracker_next(part->tracker))
+        doubt(w, part, req.offset);
+    else if (tracker_is_done(part->tracker, req.offset))
         mark(w, m, &req.id, db_bool(reply, 0, row, 6));
     else
         attach(w, part, &req, db_bool(reply, 0, row, 7) && req.offset >= part->trimmed_to);
@@ -238,6 +274,7 @@ static void on_rows(void *arg, const struct db_reply *reply, const struct err *e
         worker_exit(w, 1);
         return;
     }
+    w->recover->replies++;
     for (size_t row = 0; row < db_rows(reply, 0); row++)
         take_row(w, reply, row, m);
     for (size_t i = 0; i < w->parts.n; i++)
@@ -298,14 +335,6 @@ void recover_again(struct worker *w)
 
 /* ---- the assignment ---- */
 
-static void refuse(struct part *part, const char *why)
-{
-    part->refused = true;
-    log_error("partition.refused",
-              LOG_FIELDS(LOG_S("topic", part->topic), LOG_I("partition", part->partition)),
-              "this partition is not worked on: %s", why);
-}
-
 /* Fills *ret and takes the partition, or refuses it. */
 static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
 {
@@ -326,6 +355,11 @@ static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
         refuse(part, err.msg);
         return false;
     }
+    if (tracker_reach(tracker) > mark->high && base >= 0) {
+        tracker_free(tracker);
+        refuse(part, "its done map reaches beyond the end of the log; was the topic re-created?");
+        return false;
+    }
     if (base >= 0 && base < mark->low)
         log_error("partition.trimmed",
                   LOG_FIELDS(LOG_S("topic", part->topic), LOG_I("partition", part->partition)),
@@ -336,6 +370,7 @@ static bool take_partition(struct worker *w, size_t i, struct kafka_offset *ret)
     part_assign(part, tracker);
     if (base >= 0 && base < mark->low)
         part->trimmed_to = mark->low;
+    part->log_end = mark->high;
     *ret = (struct kafka_offset){ .topic = part->topic, .partition = part->partition };
     ret->offset = base > mark->low ? base : mark->low;
     return true;

@@ -174,6 +174,11 @@ int64_t tracker_next(const struct tracker *t)
     return t->next;
 }
 
+int64_t tracker_reach(const struct tracker *t)
+{
+    return t->gap > 0 ? t->high : t->base;
+}
+
 size_t tracker_gap(const struct tracker *t)
 {
     return t->gap;

@@ -41,6 +41,8 @@ bool tracker_holds(const struct tracker *t, int64_t offset);
 
 int64_t tracker_base(const struct tracker *t);
 int64_t tracker_next(const struct tracker *t);
+/* Behind the highest offset that is known to be done, or the base: the log reached that far. */
+int64_t tracker_reach(const struct tracker *t);
 size_t tracker_gap(const struct tracker *t); /* done offsets above the base */
 bool tracker_full(const struct tracker *t);  /* next is at base + window: pause */
 bool tracker_roomy(const struct tracker *t); /* at most half of the window is used: resume */

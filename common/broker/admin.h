@@ -55,6 +55,12 @@ int admin_group_members(struct admin *a, const char *group, int *ret_members, st
 /* What the group has committed for one partition: KAFKA_OFFSET_NONE when nothing; -1: err. */
 int64_t admin_group_offset(struct admin *a, const char *group, const struct admin_partition *p,
                            struct err *err);
+/* Forgets what the group has committed for one partition. Refused by the broker while the group
+ * reads the topic. */
+int admin_forget_offset(struct admin *a, const char *group, const struct admin_partition *p,
+                        struct err *err);
+/* Where the producers of this project put a key, in a topic with so many partitions. */
+int32_t admin_partition_of(const char *key, int partitions);
 /* Deletes the records of one partition below the offset. */
 int admin_delete_records(struct admin *a, const struct admin_partition *p, int64_t before,
                          struct err *err);

@@ -1,5 +1,7 @@
 #include <librdkafka/rdkafka.h>
+#include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/broker/admin_private.h"
 
 /* ---- members ---- */
@@ -87,6 +89,57 @@ int64_t admin_group_offset(struct admin *a, const char *group, const struct admi
     return offset;
 }
 
+static int judge_forgotten(rd_kafka_event_t *event, const char *group, struct err *err)
+{
+    size_t n;
+    const rd_kafka_group_result_t **groups = rd_kafka_DeleteConsumerGroupOffsets_result_groups(
+        rd_kafka_event_DeleteConsumerGroupOffsets_result(event), &n);
+    const rd_kafka_topic_partition_list_t *list;
+    const rd_kafka_error_t *error;
+
+    if (n != 1)
+        return err_set(err, ERR_INTERNAL, "%s: the broker answered for %zu groups", group, n);
+    error = rd_kafka_group_result_error(groups[0]);
+    if (error != NULL)
+        return client_err(err, rd_kafka_error_code(error), group, rd_kafka_error_string(error));
+    list = rd_kafka_group_result_partitions(groups[0]);
+    if (list == NULL || list->cnt != 1)
+        return err_set(err, ERR_INTERNAL, "%s: the broker left the partition out", group);
+    if (list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    return client_err(err, list->elems[0].err, list->elems[0].topic, NULL);
+}
+
+int admin_forget_offset(struct admin *a, const char *group, const struct admin_partition *p,
+                        struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_DeleteConsumerGroupOffsets_t *wanted;
+    struct admin_request r;
+    rd_kafka_event_t *event;
+    int rc = -1;
+
+    rd_kafka_topic_partition_list_add(list, p->topic, p->partition);
+    wanted = rd_kafka_DeleteConsumerGroupOffsets_new(group, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, err) == 0) {
+        checkpoint("admin.forget_offset");
+        rd_kafka_DeleteConsumerGroupOffsets(a->client->rk, &wanted, 1, r.options, r.queue);
+        event = admin_request_wait(&r, group, err);
+        if (event != NULL)
+            rc = judge_forgotten(event, group, err);
+        admin_request_done(&r);
+    }
+    rd_kafka_DeleteConsumerGroupOffsets_destroy(wanted);
+    return rc;
+}
+
+/* The producers are set to murmur2_random, which differs for records without a key only. */
+int32_t admin_partition_of(const char *key, int partitions)
+{
+    return rd_kafka_msg_partitioner_murmur2(NULL, key, strlen(key), partitions, NULL, NULL);
+}
+
 /* ---- records ---- */
 
 static int judge_deleted(rd_kafka_event_t *event, const char *topic, struct err *err)
@@ -114,6 +167,7 @@ int admin_delete_records(struct admin *a, const struct admin_partition *p, int64
     wanted = rd_kafka_DeleteRecords_new(list);
     rd_kafka_topic_partition_list_destroy(list);
     if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETERECORDS, err) == 0) {
+        checkpoint("admin.delete_records");
         rd_kafka_DeleteRecords(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, p->topic, err);
         if (event != NULL)

@@ -73,11 +73,23 @@ static void on_end(struct outbox *o, const struct db_reply *reply, const struct 
     turn_finish(o, NULL);
 }
 
+static int submit_end(struct outbox *o);
+
+static void fail_end(struct outbox *o)
+{
+    struct err err;
+
+    err_set(&err, ERR_INTERNAL, "no memory to end a turn of the outbox");
+    turn_finish(o, o->err.kind != ERR_NONE ? &o->err : &err);
+}
+
 static void on_sent(struct outbox *o, const struct db_reply *reply, const struct err *err)
 {
     (void)reply;
     if (err != NULL)
         turn_fail(o, err); /* the marks stay, and copies will be sent */
+    if (submit_end(o) != 0)
+        fail_end(o);
 }
 
 static int submit_sent(struct outbox *o)
@@ -100,40 +112,64 @@ out:
     return rc;
 }
 
-static int submit_end(struct outbox *o)
+static int add_advance(struct outbox *o, struct db_unit *unit)
 {
-    struct db_unit *unit = db_unit_new();
     char cursor[NUMBER_BYTES];
     struct buf last;
-    int rc = -1;
+    bool good;
 
     buf_init(&last, OUTBOX_PARTITIONS_MAX * NUMBER_BYTES);
     progress_put_last(&o->progress, &last);
-    if (unit == NULL || last.failed) {
-        db_unit_free(unit);
-        goto out;
-    }
+    good = !last.failed;
     number(cursor, progress_cursor(&o->progress));
-    db_add(unit, OUTBOX_SQL_ADVANCE, 3, (const char *const[]){ o->id, cursor, buf_str(&last) });
+    if (good)
+        db_add(unit, OUTBOX_SQL_ADVANCE, 3, (const char *const[]){ o->id, cursor, buf_str(&last) });
+    buf_done(&last);
+    return good ? 0 : -1;
+}
+
+static void on_advanced(struct outbox *o, const struct db_reply *reply, const struct err *err)
+{
+    (void)reply;
+    if (err != NULL)
+        turn_finish(o, o->err.kind != ERR_NONE ? &o->err : err);
+    else if (submit_sent(o) != 0)
+        fail_end(o);
+}
+
+static int submit_advance(struct outbox *o)
+{
+    struct db_unit *unit = db_unit_new();
+
+    if (unit == NULL || add_advance(o, unit) != 0) {
+        db_unit_free(unit);
+        return -1;
+    }
+    checkpoint("outbox.advance");
+    return outbox_submit(o, unit, on_advanced);
+}
+
+static int submit_end(struct outbox *o)
+{
+    struct db_unit *unit = db_unit_new();
+
+    if (unit == NULL || add_advance(o, unit) != 0) {
+        db_unit_free(unit);
+        return -1;
+    }
     db_add(unit, OUTBOX_SQL_CLOSE, 1, (const char *const[]){ o->id });
     db_add(unit, OUTBOX_SQL_REPORT, 1, (const char *const[]){ o->id });
     checkpoint("outbox.cursor");
-    rc = outbox_submit(o, unit, on_end);
-out:
-    buf_done(&last);
-    return rc;
+    return outbox_submit(o, unit, on_end);
 }
 
-/* Writes down what was delivered, also after an error. */
+/* Writes down what was delivered, also after an error. The last offsets come before the marks go: an
+ * item without a mark whose record is beyond the last offset would look lost. */
 static void end(struct outbox *o)
 {
-    struct err err;
-
     o->ending = true;
-    if ((o->progress.marks == 0 || submit_sent(o) == 0) && submit_end(o) == 0)
-        return;
-    err_set(&err, ERR_INTERNAL, "no memory to end a turn of the outbox");
-    turn_finish(o, o->err.kind != ERR_NONE ? &o->err : &err);
+    if ((o->progress.marks > 0 ? submit_advance(o) : submit_end(o)) != 0)
+        fail_end(o);
 }
 
 /* ---- pages from the cursor on ---- */

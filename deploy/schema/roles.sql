@@ -21,6 +21,7 @@ $do$;
 grant insert, update on campaign, item, runtime_group, replica, installation, worker to rebuild_operator;
 grant insert on act to rebuild_operator;
 grant delete on campaign, item, attempt, runtime_group, worker to rebuild_operator; -- prune
+grant update (ended_at, charged, error_message) on attempt to rebuild_operator; -- requeue
 
 grant insert, update on attempt, replica, runtime_group, worker to rebuild_worker;
 grant insert, update on campaign, item to rebuild_worker; -- insert: external requests

@@ -38,7 +38,7 @@ static void set_faults(struct world *world, struct request *request, struct answ
         return;
     }
     if (held && !world->faults.hold_builds)
-        builds_release(world->builds, request->now_us);
+        builds_release(world->builds, SIZE_MAX, request->now_us);
     show_faults(world, request, answer);
 }
 
@@ -191,7 +191,8 @@ static void show_state(struct world *world, struct request *request, struct answ
 
 static void release_builds(struct world *world, struct request *request, struct answer *answer)
 {
-    builds_release(world->builds, request->now_us);
+    builds_release(world->builds, (size_t)request_query_whole(request, "n", INT32_MAX),
+                   request->now_us);
     show_state(world, request, answer);
 }
 
@@ -260,7 +261,7 @@ static const struct {
     { "POST", "items", "*", change_item, "sets overrides: " ADMIN_ITEM_MEMBERS },
     { "POST", "replicas", "*", change_replica,
       "by name: up, restart (bool), jobs (continue, die), slow (factor)" },
-    { "POST", "builds", "release", release_builds, "ends the builds that hold_builds holds" },
+    { "POST", "builds", "release", release_builds, "ends the builds that hold_builds holds; ?n=N the N oldest" },
     { "GET", "audit", NULL, show_audit, "what was asked and built; ?summary=1 without the list" },
     { "POST", "audit", "reset", reset_audit, "counts from now on" },
     { "POST", "audit", "limit", limit_audit, "limit, and replica (name) if it is not for all" },

@@ -289,12 +289,13 @@ void builds_kill(struct builds *builds, struct build *build, int64_t now_us)
     end_build(builds, build, EXIT_KILLED, now_us);
 }
 
-void builds_release(struct builds *builds, int64_t now_us)
+void builds_release(struct builds *builds, size_t most, int64_t now_us)
 {
-    for (size_t i = 0; i < builds->n; i++) {
+    for (size_t i = 0; i < builds->n && most > 0; i++) {
         struct build *build = builds->list[i];
         if (build->state != BUILD_HELD)
             continue;
+        most--;
         build->state = BUILD_RUNNING;
         while (build->state == BUILD_RUNNING)
             end_part(builds, build, now_us);

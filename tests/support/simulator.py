@@ -91,6 +91,10 @@ class SimulatedConnect:
         """Ends the builds that are held; those that start next are held again."""
         self.post("/builds/release")
 
+    def release_some(self, n):
+        """The n oldest builds that are held end now; those that start go on being held."""
+        self.post(f"/builds/release?n={n}")
+
     def state(self):
         return self.request("/state")
 

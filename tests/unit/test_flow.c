@@ -55,6 +55,35 @@ static void the_text_for_statements_says_the_same_as_the_table(void **state)
     }
 }
 
+static void campaigns_end_once_and_a_cancelled_one_never_opens_again(void **state)
+{
+    /* rows: from, columns: to, in the order of the enum */
+    static const char *const may[CAMPAIGN_STATES] = {
+        /*                        open paused cancelling completed cancelled */
+        [CAMPAIGN_OPEN] = ".pcd.",       [CAMPAIGN_PAUSED] = "o.cd.",
+        [CAMPAIGN_CANCELLING] = "....x", [CAMPAIGN_COMPLETED] = ".....",
+        [CAMPAIGN_CANCELLED] = ".....",
+    };
+    (void)state;
+
+    for (int to = 0; to < CAMPAIGN_STATES; to++) {
+        char expected[128] = "";
+        size_t len = 0;
+
+        for (int from = 0; from < CAMPAIGN_STATES; from++) {
+            bool follows = campaign_may_follow((enum campaign_state)from, (enum campaign_state)to);
+
+            assert_int_equal(follows, may[from][to] != '.');
+            if (follows)
+                len += (size_t)snprintf(expected + len, sizeof(expected) - len, "%s%s",
+                                        len == 0 ? "{" : ",",
+                                        campaign_state_name((enum campaign_state)from));
+        }
+        snprintf(expected + len, sizeof(expected) - len, "}");
+        assert_string_equal(campaign_states_before((enum campaign_state)to), expected);
+    }
+}
+
 static void an_end_state_is_one_that_nothing_follows(void **state)
 {
     (void)state;
@@ -231,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_may_follow_is_what_the_design_says),
         cmocka_unit_test(the_text_for_statements_says_the_same_as_the_table),
+        cmocka_unit_test(campaigns_end_once_and_a_cancelled_one_never_opens_again),
         cmocka_unit_test(an_end_state_is_one_that_nothing_follows),
         cmocka_unit_test(names_are_the_ledgers_and_come_back),
         cmocka_unit_test(each_fact_has_its_answer),

@@ -171,6 +171,7 @@ static void records_behind_deleted_ones_wait_for_what_was_begun_before(void **st
 
     (void)state;
     part->trimmed_to = 10;
+    part->log_end = 11;
     request(10, '1');
     assert_string_equal(fake_kafka.paused, "p0");
     intake_flow(w);
