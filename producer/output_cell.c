@@ -26,7 +26,7 @@ static void add_escaped(struct buf *b, const char *text)
         } else if (code == '"' || code == '\\') {
             buf_char_add(b, '\\');
             buf_char_add(b, *p);
-        } else if (code < 0x20 || code == 0x7f) {
+        } else if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) {
             buf_printf(b, "\\u%04x", (unsigned)code);
         } else {
             buf_add(b, p, n);

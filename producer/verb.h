@@ -11,6 +11,7 @@ enum exit_code {
     EXIT_EMPTY = 4,        /* nothing is selected, and --fail-empty was given */
     EXIT_PARTLY = 7,       /* partly enqueued: the same campaign id resumes it */
     EXIT_ITEMS_FAILED = 8, /* the campaign ended, and some of its items failed */
+    EXIT_FINDINGS = 9,     /* results verify: ledger and topic do not say the same */
     EXIT_WAITED = 124,     /* the time to wait is over, the campaign goes on */
 };
 
@@ -88,5 +89,7 @@ extern const struct verb workers_verb;
 extern const struct verb replicas_verb;
 extern const struct verb acts_verb;
 extern const struct verb results_verb;
+extern const struct verb dlq_verb;
+
 
 #endif

@@ -16,7 +16,6 @@
 /* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
  * broker takes would stop everything behind it. */
 #define DLQ_HEADERS_MAX_BYTES (32 * 1024)
-#define DLQ_KEY_MAX_BYTES     (16 * 1024)
 
 /* Headers as they are gathered, on the stack, before they are copied to their exact size. */
 struct gathered {
@@ -175,17 +174,13 @@ static void add_number(struct gathered *g, const char *name, int64_t number)
     add_text(g, name, text);
 }
 
+/* Ours come first, so that who reads no more than KAFKA_HEADERS_MAX of them has ours, and right
+ * behind them the count of redrives, which `dlq redrive` puts before the others. */
 static void gather_dead_letter(struct gathered *g, const struct kafka_record *record,
                                const struct dead_letter_why *why, const char *worker_id)
 {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < record->headers_n && i < KAFKA_HEADERS_MAX; i++) {
-        bytes += strlen(record->headers[i].name) + record->headers[i].len;
-        if (bytes > DLQ_HEADERS_MAX_BYTES)
-            break;
-        g->list[g->n++] = record->headers[i];
-    }
     add_text(g, "rebuild.errors.topic", record->topic);
     add_number(g, "rebuild.errors.partition", record->partition);
     add_number(g, "rebuild.errors.offset", record->offset);
@@ -195,6 +190,12 @@ static void gather_dead_letter(struct gathered *g, const struct kafka_record *re
     add_text(g, "rebuild.errors.message", why->message);
     add_text(g, "rebuild.errors.worker", worker_id);
     add_text(g, "x-original-topic", record->topic);
+    for (size_t i = 0; i < record->headers_n && i < KAFKA_HEADERS_MAX; i++) {
+        bytes += strlen(record->headers[i].name) + record->headers[i].len;
+        if (bytes > DLQ_HEADERS_MAX_BYTES)
+            break;
+        g->list[g->n++] = record->headers[i];
+    }
 }
 
 static bool copy_value(struct outgoing *out, const struct kafka_record *record)

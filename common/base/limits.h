@@ -11,6 +11,7 @@
 #define DLQ_VALUE_MAX_BYTES                                                                     \
     (192 * 1024)                       /* a longer dead letter is cut, room for headers is left \
                                         */
+#define DLQ_KEY_MAX_BYTES        (16 * 1024) /* the same of a key */
 #define PUBLISH_EVERY_MS         100   /* a transaction costs 10-20 ms whatever it carries */
 #define PUBLISH_BATCH_RESULTS    1000  /* results in one transaction */
 #define PUBLISH_QUEUE_RESULTS    20000 /* results waiting in memory: then no new builds start */

@@ -60,22 +60,32 @@ int result_render(const struct result *r, struct buf *out, struct err *err);
  * then texts are cut, then access checks go. -1: no memory, not a result, or never as short. */
 int result_cut(const char *json, size_t len, size_t max_bytes, struct buf *out);
 
-/* What an audit reader needs of a result; strict on these members, the rest is ignored. */
+/* What an audit reader needs of a result. Texts are "" where the result has none. */
 struct result_brief {
     struct uuid request_id, campaign_id;
+    char source[TEXT_FIELD_MAX_BYTES + 1];
     char guid[UUID_TEXT_BYTES];
-    char outcome[32];
-    char error_class[64]; /* "" if none */
-    char replica[64];
     char title[128];
+    char app_mode[32];
+    char bundle_id[64];    /* asked for */
+    char bundle_built[64]; /* sent */
+    char outcome[32];
+    char access_verdict[32];
+    char error_class[64];
+    char error_message[TEXT_FIELD_MAX_BYTES + 1];
+    char replica[64];
+    char task_id[64];
     char finished_at[40];
     int attempt;
     double build_s;
-    char error_message[TEXT_FIELD_MAX_BYTES + 1]; /* "" if none */
     bool error_retryable;
-    char access_verdict[32]; /* "" if it says none */
 };
+/* Strict on what makes it a result (type, ids, guid, outcome, time), tolerant of the rest. */
 int result_read(const char *json, size_t len, struct result_brief *ret, struct err *err);
+/* The same, and every rule of deploy/schema/events/result.v1.json holds, and its ids agree with each
+ * other: the event's id, its cause, subject and key are those of the request and the content. On
+ * failure *ret holds source, request_id and campaign_id as far as they can be read. */
+int result_check(const char *json, size_t len, struct result_brief *ret, struct err *err);
 
 /* Access checks as JSON text for the ledger's column, and back. */
 int access_checks_encode(const struct access_check *checks, size_t n, struct buf *out);

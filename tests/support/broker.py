@@ -85,7 +85,7 @@ class Broker:
         failures = []
         place = {} if partition is None else {"partition": partition}
         producer = Producer({"bootstrap.servers": self.servers, "partitioner": "murmur2_random",
-                             "linger.ms": 5})
+                             "linger.ms": 5, "batch.size": 60000})
         for key, value, headers in messages:
             producer.produce(topic, value, key, headers=headers, **place,
                              on_delivery=lambda error, _: error and failures.append(error))

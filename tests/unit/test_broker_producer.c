@@ -234,6 +234,47 @@ static void a_reader_from_the_end_sees_only_what_comes(void **state)
     reader_close(r);
 }
 
+static void a_bounded_reader_returns_its_spans_and_nothing_else(void **state)
+{
+    struct reader *r = NULL;
+    struct kafka_record record;
+    int64_t next = 2;
+
+    (void)state;
+    mock_cluster_produce(cluster, TOPIC, 0, 10);
+    mock_cluster_produce(cluster, TOPIC, 1, 10);
+    r = reader_new(props, TOPIC, MEMBER_DEADLINE_MS, &err);
+    assert_non_null(r);
+    assert_true(reader_partitions(r) >= 2);
+    assert_int_equal(reader_spans(r)[0].high, 10);
+    for (size_t i = 0; i < reader_partitions(r); i++)
+        reader_spans(r)[i].from = reader_spans(r)[i].to = reader_spans(r)[i].high;
+    reader_spans(r)[0].from = 2;
+    reader_spans(r)[0].to = 5;
+    assert_int_equal(reader_start(r, true, &err), 0);
+    while (!reader_at_end(r)) {
+        int rc = reader_next(r, MEMBER_DEADLINE_MS, &record, &err);
+
+        assert_int_not_equal(rc, -1);
+        if (rc == 1) {
+            assert_int_equal(record.partition, 0);
+            assert_int_equal(record.offset, next++);
+        }
+    }
+    assert_int_equal(next, 5);
+    assert_int_equal(reader_next(r, 200, &record, &err), 0);
+    assert_int_equal(reader_spans(r)[0].from, 5);
+    reader_close(r);
+}
+
+/* As a broker's client in another language places it: murmur2 of Kafka. */
+static void keys_have_the_partition_that_every_client_gives_them(void **state)
+{
+    (void)state;
+    assert_int_equal(reader_partition_of("foobar", 6, 1000), (-790332482 & 0x7fffffff) % 1000);
+    assert_int_equal(reader_partition_of("21", 2, 1000), (-973932308 & 0x7fffffff) % 1000);
+}
+
 static void an_empty_topic_is_at_its_end_at_once(void **state)
 {
     struct reader *r = reader_open(props, TOPIC, READER_BEGINNING, MEMBER_DEADLINE_MS, &err);
@@ -294,6 +335,8 @@ int main(void)
         TEST(freeing_reports_nothing_more),
         TEST(a_reader_reads_all_records_and_is_at_the_end),
         TEST(a_reader_from_the_end_sees_only_what_comes),
+        TEST(a_bounded_reader_returns_its_spans_and_nothing_else),
+        TEST(keys_have_the_partition_that_every_client_gives_them),
         TEST(an_empty_topic_is_at_its_end_at_once),
         TEST(a_reader_without_brokers_says_so),
         TEST(the_cluster_and_its_topics_are_found),

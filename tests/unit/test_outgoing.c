@@ -177,6 +177,30 @@ static void a_dead_letter_says_where_it_came_from_and_why(void **state)
     outgoing_free(out);
 }
 
+/* Whoever reads a bounded number of headers has these, and the count of redrives behind them. */
+static void a_dead_letters_own_headers_come_first(void **state)
+{
+    static char names[KAFKA_HEADERS_MAX][32];
+    struct kafka_header headers[KAFKA_HEADERS_MAX] = { { "rebuild.redrive.count", "2", 1 } };
+    struct kafka_record record = broken("x", 1);
+    struct outgoing *out;
+
+    (void)state;
+    for (size_t i = 1; i < KAFKA_HEADERS_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "header-%zu", i);
+        headers[i] = (struct kafka_header){ names[i], "v", 1 };
+    }
+    record.headers = headers;
+    record.headers_n = KAFKA_HEADERS_MAX;
+    out = dead_letter(&record);
+    for (size_t i = 0; i < 8; i++)
+        assert_memory_equal(out->message.headers[i].name, "rebuild.errors.", 15);
+    assert_string_equal(out->message.headers[8].name, "x-original-topic");
+    assert_string_equal(out->message.headers[9].name, "rebuild.redrive.count");
+    has_header(out, "rebuild.redrive.count", "2");
+    outgoing_free(out);
+}
+
 static void a_record_without_key_value_or_time_stays_so(void **state)
 {
     struct kafka_record record = { .topic = "requests", .offset = 1, .timestamp_ms = -1 };
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_result_without_a_needed_member_is_none),
         cmocka_unit_test(a_dead_letter_is_the_record_untouched),
         cmocka_unit_test(a_dead_letter_says_where_it_came_from_and_why),
+        cmocka_unit_test(a_dead_letters_own_headers_come_first),
         cmocka_unit_test(a_record_without_key_value_or_time_stays_so),
         cmocka_unit_test(what_no_broker_would_take_is_cut),
         cmocka_unit_test(a_long_reason_is_cut_and_clean),
