@@ -247,7 +247,7 @@ storm: build/venv/ok ## five minutes of kills, freezes and lost servers; SECONDS
 	build/venv/bin/python tests/system/storm.py --seconds $(or $(SECONDS),300) \
 		--runs $(or $(RUNS),1) $(if $(SEED),--seed $(SEED))
 
-crash: build/venv/ok ## the programs stopped at each passing of each checkpoint
+crash: build/venv/ok ## the programs killed, and frozen, at each passing of each checkpoint
 	$(MAKE) all
 	CRASH_ALL=$(or $(CRASH_ALL),1) build/venv/bin/pytest tests/system/test_crash_matrix.py $(ARGS)
 

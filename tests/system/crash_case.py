@@ -271,9 +271,12 @@ def wakes_up(case, **env):
 
 
 def stand_still(case, worker, seconds):
-    """The worker has frozen itself, or will; another one works until it wakes up after so many
-    seconds, and after all is done."""
-    wait_until(lambda: frozen(worker) or case.ended(), LIMIT_S, "the worker stands still")
+    """The worker freezes itself, unless it does not get there; another one works until it wakes up
+    after so many seconds (0: after everything has ended)."""
+    wait_until(lambda: frozen(worker) or (case.tend(), case.ended())[1], LIMIT_S,
+               "the worker stands still")
+    if not frozen(worker):
+        return
     since = time.monotonic()
     other = case.worker()
     wait_until(lambda: (case.tend(), time.monotonic() - since >= seconds)[1], seconds + LIMIT_S,
@@ -284,10 +287,10 @@ def stand_still(case, worker, seconds):
     worker.thaw()
     case.finish()
     # it is a member again, and what it still meant to do is done or refused
-    wait_until(lambda: not worker.alive() or len(other.events("kafka.assigned")) > assigned,
-               LIMIT_S, "the group has its member again")
-    if worker.alive():
-        assert worker.await_ready().term() == 0
+    await_end_of(worker, lambda: len(other.events("kafka.assigned")) > assigned
+                 and worker.get("/readyz")[0] == 200, "the group has its member again")
+    worker.signal(15)
+    assert worker.wait() in (0, -9), f"the worker exited {worker.wait()}"
     assert other.alive()
 
 

@@ -8,6 +8,7 @@ that failed fails again often, not always. test_storm.py is the minute of it tha
 """
 
 import argparse
+import itertools
 import os
 import random
 import subprocess
@@ -48,13 +49,21 @@ class Storm:
         self.started = time.monotonic()
         self.done = {}
         self.frozen = set()
+        self.deck = []
+        self.sizes = itertools.cycle([1, 4, 1, 3])  # of the pool, one after the other
 
     # ---- what can happen ----------------------------------------------------------------------
 
-    def acts(self):
-        return [(6, self.kill_worker), (4, self.freeze_worker), (2, self.term_worker),
-                (2, self.scale), (2, self.kill_broker), (3, self.kill_database),
-                (3, self.restart_replica), (3, self.lose_answers)]
+    def next_act(self):
+        """From a deck of 26 that is dealt to its end: about a minute, in which all of it happens.
+        """
+        if not self.deck:
+            acts = [(6, self.kill_worker), (4, self.freeze_worker), (2, self.term_worker),
+                    (3, self.scale), (2, self.kill_broker), (3, self.kill_database),
+                    (3, self.restart_replica), (3, self.lose_answers)]
+            self.deck = [act for number, act in acts for _ in range(number)]
+            self.draw.shuffle(self.deck)
+        return self.deck.pop()
 
     def living(self):
         return [w for w in self.pool.workers if w.alive() and w.name not in self.frozen]
@@ -90,7 +99,7 @@ class Storm:
         return None
 
     def scale(self):
-        self.wanted = self.draw.choice([1, 3, 4, 4])
+        self.wanted = next(self.sizes)
         for worker in self.living()[self.wanted:]:
             worker.signal(15)
         return f"to {self.wanted}"
@@ -151,8 +160,7 @@ class Storm:
             self.tell("start " + self.pool.worker(ready=False).name)
 
     def act(self):
-        acts = self.acts()
-        chosen = self.draw.choices([act for _, act in acts], [weight for weight, _ in acts])[0]
+        chosen = self.next_act()
         said = chosen()
         if said:
             self.done[chosen.__name__] = self.done.get(chosen.__name__, 0) + 1
@@ -179,6 +187,14 @@ class Storm:
         self.fair_weather()
         self.wanted = max(self.wanted, 2)
 
+    def send_home(self):
+        """Whoever is left leaves in order."""
+        self.wanted = 0
+        for worker in self.living():
+            worker.signal(15)
+        for worker in self.pool.workers:
+            assert worker.wait() in FAIR_EXITS, f"{worker.name} exited {worker.wait()}"
+
 
 def ended(pool, campaign):
     """False also while PostgreSQL is away."""
@@ -199,18 +215,23 @@ def assert_nothing_left(pool):
     assert pool.count("attempt where ended_at is null") == 0, "attempts are open"
     unpublished = pool.sql("select request_id, state from item where published_at is null")
     assert not unpublished, f"{len(unpublished)} items are not published: {unpublished[:5]}"
-    topic = pool.topic("results")
-
-    def settled():
-        return (offsets(pool, topic, OffsetSpec.latest())
-                == offsets(pool, topic, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED))
-    wait_until(settled, 30, "no transaction is open")
+    for name in ("results", "dlq"):
+        await_no_transaction(pool, pool.topic(name))
     for name in ("requests", "requests.high"):
         await_all_committed(pool, pool.topic(name))
 
 
+def await_no_transaction(pool, topic):
+    """What a read_committed consumer may read goes to the end of the log."""
+    def settled():
+        return (offsets(pool, topic, OffsetSpec.latest())
+                == offsets(pool, topic, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED))
+    wait_until(settled, 30, f"no transaction is open on {topic}")
+
+
 def await_all_committed(pool, topic):
-    """Every record that was ever read is behind the base: no offset stands open for ever."""
+    """Every record that was ever read is behind the base: no offset stands open for ever, and no
+    transaction holds one back."""
     ends = {p: n for p, n in offsets(pool, topic, OffsetSpec.latest()).items() if n > 0}
 
     def behind():
@@ -239,7 +260,7 @@ def run(storm, connect_with, seconds, seed):
     """One storm with a campaign that lasts about as long; everything that must be true after it."""
     pool, say = storm.pool, storm.say
     say(f"storm of {seconds} s, seed {seed}")
-    connect = connect_with(items=6 * seconds, seed=seed, build_ms=(200, 1500),
+    connect = connect_with(items=5 * seconds, seed=seed, build_ms=(200, 1500),
                            static_share=0.02, fault=["fail_share=0.03", "flaky_share=0.1"])
     pool.extra_env.update(REBUILD_LOST_AFTER="5s", REBUILD_LOST_AFTER_REPLICA="20s")
     for _ in range(storm.wanted):
@@ -256,6 +277,8 @@ def run(storm, connect_with, seconds, seed):
         audit = connect.audit_summary()
         for name in ("built_twice", "over_limit", "cookie_mixups"):
             assert audit[name] == 0, f"{name} is {audit[name]}: {audit}"
+        assert_nothing_left(pool)
+        storm.send_home()
         assert_nothing_left(pool)
         outcomes = {r.outcome for r in results.values()}
         assert outcomes <= {"succeeded", "build_failed", "skipped"}, outcomes
