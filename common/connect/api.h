@@ -31,7 +31,7 @@ struct api_verdict {
     enum api_what what;
     enum error_class cls;
     bool slow_down;         /* 429, code 277, 503, time-out: AIMD */
-    bool connection_failed; /* for the breaker */
+    bool connection_failed; /* for the breaker: no connection, or not a byte of an answer on it */
     /* The answer claims to be Connect's and cannot be read: it is too large, does not end, or is
      * not what was asked for. Asked again, it may well be the same. */
     bool unreadable;

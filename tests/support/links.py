@@ -42,6 +42,10 @@ class Links:
                                          for name, proxy in self.replicas.items()),
         }
 
+    def well(self):
+        for proxy in self.all():
+            proxy.well()
+
     def remove(self):
         for proxy in self.all():
             proxy.remove()

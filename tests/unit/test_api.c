@@ -189,8 +189,8 @@ static void a_lost_answer_is_unknown_for_a_build_only(void **state)
     } cases[] = {
         { HTTP_NOT_SENT, API_NOT_SENT, API_NOT_SENT, EC_REPLICA_UNREACHABLE, true, false },
         { HTTP_NOT_LET, API_NOT_LET, API_NOT_LET, EC_NONE, false, false },
-        { HTTP_LOST, API_UNKNOWN, API_TRY_LATER, EC_REPLICA_RESET, false, false },
-        { HTTP_TIMEOUT, API_UNKNOWN, API_TRY_LATER, EC_REPLICA_TIMEOUT, false, true },
+        { HTTP_LOST, API_UNKNOWN, API_TRY_LATER, EC_REPLICA_RESET, true, false },
+        { HTTP_TIMEOUT, API_UNKNOWN, API_TRY_LATER, EC_REPLICA_TIMEOUT, true, true },
         { HTTP_BAD_ANSWER, API_UNKNOWN, API_TRY_LATER, EC_REPLICA_HTTP_5XX, false, false },
     };
 
@@ -207,6 +207,10 @@ static void a_lost_answer_is_unknown_for_a_build_only(void **state)
             assert_int_equal(v.slow_down, cases[i].slow_down);
             assert_int_equal(v.http_status, 0);
             assert_true(v.msg[0] != '\0');
+            a.status = 200; /* an answer that began comes from a replica that is there */
+            v = read_with(r, &a);
+            assert_int_equal(v.connection_failed, cases[i].failure == HTTP_NOT_SENT);
+            a.status = 0;
         }
     }
 }
