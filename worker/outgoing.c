@@ -11,7 +11,9 @@
 #include "common/record/result.h"
 
 #define OWN_HEADERS_MAX   10
-#define ERRORS_PREFIX     "rebuild.errors." /* the first of our own headers has it */
+#define LETTER_HEADERS    9 /* our own of a dead letter */
+#define REDRIVE_PREFIX    "rebuild.redrive."
+#define REDRIVE_MAX_BYTES 32   /* of a count */
 #define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
 /* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
  * broker takes would stop everything behind it. */
@@ -253,7 +255,19 @@ static void cut_result(struct outgoing *out, size_t max_bytes)
     out->message.value_len = len;
 }
 
-/* The bytes of the record go first, then what else is not ours: its headers stand before ours. */
+/* The count of redrives stands right behind our own headers. */
+static size_t headers_to_keep(const struct txn_message *m)
+{
+    const struct kafka_header *next = &m->headers[LETTER_HEADERS];
+
+    if (m->headers_n <= LETTER_HEADERS)
+        return m->headers_n;
+    return LETTER_HEADERS +
+           (size_t)(strncmp(next->name, REDRIVE_PREFIX, strlen(REDRIVE_PREFIX)) == 0 &&
+                    next->len <= REDRIVE_MAX_BYTES);
+}
+
+/* The bytes of the record go first, then what else is not ours: its headers stand behind ours. */
 static void cut_letter(struct outgoing *out, size_t max_bytes)
 {
     struct txn_message *m = &out->message;
@@ -265,10 +279,7 @@ static void cut_letter(struct outgoing *out, size_t max_bytes)
         return;
     m->key_len = 0;
     m->key = NULL;
-    while (m->headers_n > 0 && strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
-        m->headers++;
-        m->headers_n--;
-    }
+    m->headers_n = headers_to_keep(m);
 }
 
 void outgoing_cut(struct outgoing *out, size_t max_bytes)
