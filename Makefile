@@ -26,7 +26,7 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 # One target's output stays in one piece, so it is shown when the target is made; but what takes
 # minutes shows what it does.
-LIVE := bench check crash demo fuzz-run storm test-fuzz test-system test-unit
+LIVE := bench check crash demo fuzz-run san storm test-fuzz test-system test-unit
 MAKEFLAGS += --output-sync=$(if $(filter $(LIVE),$(MAKECMDGOALS)),none,target)
 
 .DEFAULT_GOAL := all
@@ -109,7 +109,7 @@ TEST_LIBS    := $(B)/libsupport.a $(B)/libworker.a $(B)/libproducer.a $(B)/libco
 # `make deps`, `demo` and `check` must run on a machine that has no library yet: they start scripts
 # that install first and call make again.
 NO_BUILD := check clean crash demo deps distclean format help lint lint-quick lint-cppcheck test-system \
-	san storm tsan cov fuzz bench
+	san storm test-san cov fuzz bench
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 
 ifneq ($(shell $(PKG_CONFIG) --exists $(LIBRARIES) && echo found),found)
@@ -193,7 +193,8 @@ $(B)/tests/pq_%: $(B)/tests/unit/pq_%.o $(PQ_SUPPORT) $(TEST_LIBS)
 	$(link) $(CMOCKA_LIBS) $(OTHER_LIBS)
 # The test decides which allocation fails; the product knows nothing of it.
 $(B)/tests/alloc_%: $(B)/tests/unit/alloc_%.o $(TEST_LIBS)
-	$(link) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup \
+	$(link) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+		-Wl,--wrap=strdup,--wrap=strndup \
 		$(CMOCKA_LIBS) $(PQ_LIBS) $(OTHER_LIBS)
 
 # Replays a kept corpus. `make fuzz` links libFuzzer instead of this main().
@@ -208,11 +209,11 @@ test-unit: $(UNIT_TESTS) ## run the unit tests
 test-fuzz: $(FUZZERS) ## replay the kept fuzz corpora
 	@tests/run-checks corpora $(FUZZERS)
 
-san: ## unit tests and fuzz corpora under ASan and UBSan
+test-san: ## unit tests and fuzz corpora under ASan and UBSan, as `make check` runs them
 	$(MAKE) B=build/san SANITIZE=address,undefined test-unit test-fuzz
 
-tsan: ## unit tests under ThreadSanitizer
-	$(MAKE) B=build/tsan SANITIZE=thread test-unit
+san: build/venv/ok ## unit, corpora and system tests under ASan and UBSan, and under TSan (an hour)
+	@tests/run-checks sanitized
 
 # fuzzer-no-link instruments the code under test; only the last link brings libFuzzer's main().
 fuzz: ## fuzz each target with libFuzzer for FUZZ_SECONDS
@@ -304,6 +305,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all bench check clean cov crash demo deps distclean docs format fuzz fuzz-run help install lint \
-	lint-cppcheck lint-quick lint-readme lint-tidy san storm test-fuzz test-system test-unit tests tsan
+	lint-cppcheck lint-quick lint-readme lint-tidy san storm test-fuzz test-san test-system test-unit tests
 
 -include $(ALL_SRC:%.c=$(B)/%.d)

@@ -163,6 +163,7 @@ static void csv_headers(struct output *o)
     o->headers = false;
     buf_init(&b, LINE_MAX_BYTES);
     add_csv(o, &b, NULL);
+    o->lost = o->lost || b.failed;
     fputs(buf_str(&b), o->out);
     buf_done(&b);
 }
@@ -209,7 +210,7 @@ void output_flush(struct output *o)
 
 int output_close(struct output *o, struct err *err)
 {
-    bool lost = o->lost, failed;
+    bool lost, failed;
 
     if (o->format == OUTPUT_TABLE && (o->rows_n > 0 || o->headers))
         table_print(o);
@@ -218,10 +219,11 @@ int output_close(struct output *o, struct err *err)
     else if (o->format == OUTPUT_JSON)
         fputs(o->printed == 0 ? "]\n" : "\n]\n", o->out);
     failed = fflush(o->out) != 0 || ferror(o->out);
+    lost = o->lost;
     free(o->rows);
     free(o);
     if (lost)
-        return err_set(err, ERR_INTERNAL, "no memory for a row of the output");
+        return err_set(err, ERR_INTERNAL, "no memory for a line of the output");
     return failed ? err_set(err, ERR_INTERNAL, "the output could not be written: %m") : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/buf.h"
@@ -28,25 +29,33 @@ void listed_done(struct listed *entry)
 }
 
 /* It becomes part of a request line. */
-bool listed_path(struct listed *entry, const char *text, size_t len)
+static bool path_fits(const struct listed *entry, const char *text, size_t len)
 {
-    char **paths;
-    char *path;
-
     if (len == 0 || len > TEXT_FIELD_MAX_BYTES || entry->paths_n == ACCESS_PATHS_MAX)
         return false;
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f)
             return false;
+    return true;
+}
+
+int listed_path(struct listed *entry, const char *text, size_t len, struct err *err)
+{
+    char **paths;
+    char *path;
+
+    if (!path_fits(entry, text, len))
+        return err_set(err, ERR_CONFIG, "a path of the content, at most %d of them",
+                       ACCESS_PATHS_MAX);
     paths = reallocarray(entry->paths, entry->paths_n + 1, sizeof(*paths));
     if (paths == NULL)
-        return false;
+        return err_set(err, ERR_INTERNAL, "no memory for a path");
     entry->paths = paths;
     path = strndup(text, len);
     if (path == NULL)
-        return false;
+        return err_set(err, ERR_INTERNAL, "no memory for a path");
     paths[entry->paths_n++] = path;
-    return true;
+    return 0;
 }
 
 static bool was_seen(struct select_list *l, const struct uuid *guid)
@@ -65,7 +74,10 @@ static bool remember(struct select_list *l, const struct uuid *guid)
         return false;
     one->guid = *guid;
     HASH_ADD(hh, l->seen, guid, sizeof(*guid), one);
-    return true;
+    if (one->hh.tbl != NULL)
+        return true;
+    free(one);
+    return false;
 }
 
 static bool grow(struct select_list *l)

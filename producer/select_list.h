@@ -40,7 +40,7 @@ int select_list_important(struct select_list *l, const char *name, const char *t
 /* For the readers of both: takes bundle and paths in any case. */
 int select_list_add(struct select_list *l, struct listed *entry, struct err *err);
 void listed_done(struct listed *entry);
-/* Adds a path, after a look at it; false: it is none. */
-bool listed_path(struct listed *entry, const char *text, size_t len);
+/* Adds a path, after a look at it. -1: it is none (ERR_CONFIG), or no memory. */
+int listed_path(struct listed *entry, const char *text, size_t len, struct err *err);
 
 #endif

@@ -69,6 +69,22 @@ static int set_bundle(struct listed *entry, const struct place *at, const char *
     return entry->bundle != NULL ? 0 : err_set(at->err, ERR_INTERNAL, "no memory for a bundle id");
 }
 
+/* A reader's own error, with the place; a lack of memory is not the file's fault. */
+static int bad_because(const struct place *at, const struct err *why)
+{
+    return err_set(at->err, why->kind == ERR_INTERNAL ? ERR_INTERNAL : ERR_CONFIG,
+                   "%s: line %zu: %s", at->name, at->line, why->msg);
+}
+
+static int add_path(struct listed *entry, const struct place *at, const char *text, size_t len)
+{
+    struct err why = { .kind = ERR_NONE };
+
+    if (listed_path(entry, text, len, &why) == 0)
+        return 0;
+    return why.kind == ERR_INTERNAL ? bad_because(at, &why) : bad(at, text, WANT_PATH);
+}
+
 /* Several may stand in one field, apart by blanks or semicolons. */
 static int set_paths(struct listed *entry, const struct place *at, const char *text)
 {
@@ -77,8 +93,8 @@ static int set_paths(struct listed *entry, const struct place *at, const char *t
     for (const char *p = text + strspn(text, " \t;"); *p != '\0';
          p += len + strspn(p + len, " \t;")) {
         len = strcspn(p, " \t;");
-        if (!listed_path(entry, p, len))
-            return bad(at, p, WANT_PATH);
+        if (add_path(entry, at, p, len) != 0)
+            return -1;
     }
     return 0;
 }
@@ -249,10 +265,9 @@ static int json_paths(struct listed *entry, const struct place *at, const struct
         return set_paths(entry, at, text);
     rc = access_paths_read(&top, "access_paths", &content);
     if (rc != 0)
-        err_set(at->err, ERR_CONFIG, "%s: line %zu: %s", at->name, at->line, why.msg);
+        bad_because(at, &why);
     for (size_t i = 0; rc == 0 && i < content.access_paths_n; i++)
-        if (!listed_path(entry, content.access_paths[i], strlen(content.access_paths[i])))
-            rc = bad(at, content.access_paths[i], WANT_PATH);
+        rc = add_path(entry, at, content.access_paths[i], strlen(content.access_paths[i]));
     content_done(&content);
     return rc;
 }
@@ -280,7 +295,7 @@ static int json_line(struct select_list *l, const struct place *at, char *line, 
 
     (void)arg;
     if (doc == NULL)
-        return err_set(at->err, ERR_CONFIG, "%s: line %zu: %s", at->name, at->line, why.msg);
+        return bad_because(at, &why);
     rc = json_entry(&entry, at, doc);
     json_free(doc);
     if (rc == 0)

@@ -76,6 +76,10 @@ static int keep(struct worker *w, const struct req *req, const struct kafka_reco
         return -1;
     }
     HASH_ADD(hh, w->externals.first, id, sizeof(e->id), e);
+    if (e->hh.tbl == NULL) {
+        free_external(e);
+        return -1;
+    }
     w->externals.bytes += e->kept->bytes;
     return 0;
 }

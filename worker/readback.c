@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/checkpoint.h"
@@ -108,12 +109,15 @@ void readback_add(struct worker *w, const struct uuid *request_id)
     if (find(r->lost, request_id) != NULL || HASH_COUNT(r->lost) >= READBACK_MAX)
         return;
     l = calloc(1, sizeof(*l));
-    if (l == NULL) {
+    if (l != NULL) {
+        l->id = *request_id;
+        HASH_ADD(hh, r->lost, id, sizeof(l->id), l);
+    }
+    if (l == NULL || l->hh.tbl == NULL) {
+        free(l);
         worker_exit(w, 1);
         return;
     }
-    l->id = *request_id;
-    HASH_ADD(hh, r->lost, id, sizeof(l->id), l);
     if (r->reading == NULL && !r->asking && !event_timer_active(r->timer))
         event_timer_start(r->timer, GATHER_MS, 0);
 }

@@ -10,22 +10,43 @@
 #include "worker/sql.h"
 #include "worker/worker.h"
 
-static char *text(const struct result_row *r, size_t col)
+/* A text that could not be copied must not look like one that the row does not have. */
+struct reader {
+    const struct db_reply *reply;
+    size_t statement, row;
+    bool no_memory;
+};
+
+static char *copy(struct reader *r, const char *text)
 {
-    return str_dup(db_text(r->reply, r->statement, r->row, col));
+    char *copied = str_dup(text);
+
+    if (text != NULL && copied == NULL)
+        r->no_memory = true;
+    return copied;
 }
 
-static int number(const struct result_row *r, size_t col)
+static const char *cell(const struct reader *r, size_t col)
+{
+    return db_text(r->reply, r->statement, r->row, col);
+}
+
+static char *text(struct reader *r, size_t col)
+{
+    return copy(r, cell(r, col));
+}
+
+static int number(const struct reader *r, size_t col)
 {
     return (int)db_int(r->reply, r->statement, r->row, col);
 }
 
-static bool null(const struct result_row *r, size_t col)
+static bool null(const struct reader *r, size_t col)
 {
     return db_null(r->reply, r->statement, r->row, col);
 }
 
-static void read_content(const struct result_row *r, struct content *c)
+static void read_content(struct reader *r, struct content *c)
 {
     c->guid = text(r, RES_GUID);
     c->bundle_id = text(r, RES_BUNDLE);
@@ -41,18 +62,19 @@ static void read_content(const struct result_row *r, struct content *c)
     c->image_name = text(r, RES_IMAGE);
 }
 
-static void read_log(const struct result_row *r, struct result *res)
+static void read_log(struct reader *r, struct result *res)
 {
     ptrdiff_t n = -1;
 
     if (!null(r, RES_LOG))
-        n = array_parse(db_text(r->reply, r->statement, r->row, RES_LOG), LOG_TAIL_LINES,
-                        &res->log_tail);
+        n = array_parse(cell(r, RES_LOG), LOG_TAIL_LINES, &res->log_tail);
     res->log_tail_n = n < 0 ? 0 : (size_t)n;
-    res->log_truncated = db_bool(r->reply, r->statement, r->row, RES_LOG_CUT);
+    /* Lines that cannot be read are lines that are left out. */
+    res->log_truncated =
+        db_bool(r->reply, r->statement, r->row, RES_LOG_CUT) || (n < 0 && !null(r, RES_LOG));
 }
 
-static void read_build(const struct result_row *r, struct result *res)
+static void read_build(struct reader *r, struct result *res)
 {
     res->attempt = number(r, RES_ATTEMPT);
     res->max_attempts = number(r, RES_MAX_ATTEMPTS);
@@ -71,7 +93,21 @@ static void read_build(const struct result_row *r, struct result *res)
 }
 
 /* A result without its checks is better than none. */
-static void read_outcome(struct worker *w, const struct result_row *r, struct result *res)
+static void read_checks(struct reader *r, struct result *res)
+{
+    struct err err = { .kind = ERR_NONE };
+
+    if (access_checks_decode(cell(r, RES_CHECKS), &res->checks, &res->checks_n, &err) == 0)
+        return;
+    if (err.kind == ERR_INTERNAL)
+        r->no_memory = true;
+    else
+        log_error("result.access_checks", LOG_FIELDS(LOG_S("request_id", cell(r, RES_REQUEST))),
+                  "access_checks of this item is not what a worker writes there; its result goes out "
+                  "without them");
+}
+
+static void read_outcome(struct worker *w, struct reader *r, struct result *res)
 {
     const struct part *part =
         parts_at(&w->parts, number(r, RES_PLACE_LANE), (int32_t)number(r, RES_PLACE_PARTITION));
@@ -83,36 +119,35 @@ static void read_outcome(struct worker *w, const struct result_row *r, struct re
     res->error_retryable = db_bool(r->reply, r->statement, r->row, RES_RETRYABLE);
     res->worker = text(r, RES_WORKER);
     res->worker_version = text(r, RES_WORKER_VERSION);
-    res->server = str_dup(w->config->shared.connect_server);
-    res->source = str_dup(w->source);
+    res->server = copy(r, w->config->shared.connect_server);
+    res->source = copy(r, w->source);
     if (part != NULL && !null(r, RES_PLACE_OFFSET)) {
-        res->topic = str_dup(part->topic);
+        res->topic = copy(r, part->topic);
         res->partition = part->partition;
         res->offset = db_int(r->reply, r->statement, r->row, RES_PLACE_OFFSET);
     }
-    if (access_checks_decode(db_text(r->reply, r->statement, r->row, RES_CHECKS), &res->checks,
-                             &res->checks_n) != 0)
-        log_error(
-            "result.access_checks",
-            LOG_FIELDS(LOG_S("request_id", db_text(r->reply, r->statement, r->row, RES_REQUEST))),
-            "access_checks of this item is not what a worker writes there; its result goes out "
-            "without them");
+    read_checks(r, res);
 }
 
 int result_row_read(struct worker *w, const struct result_row *row, struct result *ret,
                     struct err *err)
 {
+    struct reader r = { .reply = row->reply, .statement = row->statement, .row = row->row };
     struct result res = { .attempt = 0 };
 
-    if (!uuid_parse(db_text(row->reply, row->statement, row->row, RES_REQUEST), &res.request_id) ||
-        !uuid_parse(db_text(row->reply, row->statement, row->row, RES_CAMPAIGN), &res.campaign_id))
+    if (!uuid_parse(cell(&r, RES_REQUEST), &res.request_id) ||
+        !uuid_parse(cell(&r, RES_CAMPAIGN), &res.campaign_id))
         return err_set(err, ERR_INTERNAL, "a result row without ids");
-    res.campaign_name = text(row, RES_CAMPAIGN_NAME);
-    res.reason = text(row, RES_REASON);
-    res.actor = text(row, RES_ACTOR);
-    read_content(row, &res.content);
-    read_build(row, &res);
-    read_outcome(w, row, &res);
+    res.campaign_name = text(&r, RES_CAMPAIGN_NAME);
+    res.reason = text(&r, RES_REASON);
+    res.actor = text(&r, RES_ACTOR);
+    read_content(&r, &res.content);
+    read_build(&r, &res);
+    read_outcome(w, &r, &res);
+    if (r.no_memory) {
+        result_done(&res);
+        return err_set(err, ERR_INTERNAL, "no memory for a result");
+    }
     *ret = res;
     return 0;
 }

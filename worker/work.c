@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/log.h"
@@ -68,8 +69,12 @@ struct work *works_add(struct works *w, struct req *req)
     if (entry == NULL)
         return NULL;
     entry->work.req = req;
-    req->work = &entry->work;
     HASH_ADD_KEYPTR(hh, w->index, &req->id, sizeof(req->id), entry);
+    if (entry->hh.tbl == NULL) {
+        free(entry);
+        return NULL;
+    }
+    req->work = &entry->work;
     entry->work.state = WORK_ASKING;
     list_push(&w->lists[WORK_ASKING], &entry->work.node);
     return &entry->work;

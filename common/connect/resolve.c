@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/list.h"
@@ -119,7 +120,10 @@ static struct host *host_find_or_make(struct resolver *r, const char *text)
     /* One that is too long is cut: no such name exists, and the system will say so. */
     host_name(host->name, text);
     HASH_ADD_STR(r->hosts, name, host);
-    return host;
+    if (host->hh.tbl != NULL)
+        return host;
+    free(host);
+    return NULL;
 }
 
 static int64_t host_age_ms(const struct host *host, int64_t now_ms)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/buf.h"
@@ -157,7 +158,11 @@ const char *db_sql_static(struct db_sql *s, const char *sql)
         return NULL;
     }
     HASH_ADD_PTR(s->texts, sql, t);
-    return t->expanded;
+    if (t->hh.tbl != NULL)
+        return t->expanded;
+    free(t->expanded);
+    free(t);
+    return NULL;
 }
 
 struct db_sql *db_sql_new(const char *schema)

@@ -49,58 +49,63 @@ int access_checks_encode(const struct access_check *checks, size_t n, struct buf
     return out->failed ? -1 : 0;
 }
 
-static int read_check(const struct cJSON *node, struct access_check *ret)
+static int read_check(const struct json_at *at, struct access_check *ret)
 {
-    struct json_at at = { .node = node, .path = "", .err = NULL };
     int64_t status = 0;
 
-    if (!cJSON_IsObject(node) || json_text(&at, "path", TEXT_FIELD_MAX_BYTES, &ret->path) != 0 ||
-        json_text(&at, "as", WORD_MAX_BYTES, &ret->as) != 0 ||
-        json_int(&at, "http_status", 0, HTTP_STATUS_MAX, &status) != 0)
+    if (!cJSON_IsObject(at->node))
+        return err_set(at->err, ERR_INPUT, "%s has a member that is no object", at->path);
+    if (json_text(at, "path", TEXT_FIELD_MAX_BYTES, &ret->path) != 0 ||
+        json_text(at, "as", WORD_MAX_BYTES, &ret->as) != 0 ||
+        json_int(at, "http_status", 0, HTTP_STATUS_MAX, &status) != 0)
         return -1;
     ret->http_status = (int)status;
-    if (!json_number(node, "duration_s", &ret->duration_s))
+    if (!json_number(at->node, "duration_s", &ret->duration_s))
         ret->duration_s = -1;
-    if (json_text(&at, "verdict", WORD_MAX_BYTES, &ret->verdict) != 0)
+    if (json_text(at, "verdict", WORD_MAX_BYTES, &ret->verdict) != 0)
         return -1;
-    return json_text(&at, "note", TEXT_FIELD_MAX_BYTES, &ret->note);
+    return json_text(at, "note", TEXT_FIELD_MAX_BYTES, &ret->note);
 }
 
-/* checks has room for as many as array has members. */
-static int read_checks(const struct cJSON *array, struct access_check *checks, size_t *n)
+static int read_checks(const struct cJSON *array, struct access_check **ret, size_t *n,
+                       struct err *err)
 {
-    const struct cJSON *node;
+    int count = cJSON_GetArraySize(array);
+    struct json_at at = { .path = "access_checks", .err = err };
 
-    cJSON_ArrayForEach (node, array) {
-        if (read_check(node, &checks[(*n)++]) != 0)
+    if (!cJSON_IsArray(array) || count > RESULT_CHECKS_MAX)
+        return err_set(err, ERR_INPUT, "no array of at most %d checks", RESULT_CHECKS_MAX);
+    if (count == 0)
+        return 0;
+    *ret = calloc((size_t)count, sizeof **ret);
+    if (*ret == NULL)
+        return err_set(err, ERR_INTERNAL, "no memory for access checks");
+    cJSON_ArrayForEach (at.node, array) {
+        if (read_check(&at, &(*ret)[(*n)++]) != 0)
             return -1;
     }
     return 0;
 }
 
-int access_checks_decode(const char *json, struct access_check **ret, size_t *ret_n)
+int access_checks_decode(const char *json, struct access_check **ret, size_t *ret_n,
+                         struct err *err)
 {
-    struct cJSON *doc = json_parse(json, strlen(json), CHECKS_BYTES, NULL);
+    struct cJSON *doc = json_parse(json, strlen(json), CHECKS_BYTES, err);
     struct access_check *checks = NULL;
     size_t n = 0;
-    int count = cJSON_GetArraySize(doc);
     int rc = -1;
 
-    if (!cJSON_IsArray(doc) || count > RESULT_CHECKS_MAX)
-        goto out;
-    if (count > 0) {
-        checks = calloc((size_t)count, sizeof checks[0]);
-        if (checks == NULL || read_checks(doc, checks, &n) != 0)
-            goto out;
+    if (doc == NULL)
+        return -1;
+    rc = read_checks(doc, &checks, &n, err);
+    json_free(doc);
+    if (rc != 0) {
+        access_checks_free(checks, n);
+        return -1;
     }
     *ret = checks;
     *ret_n = n;
-    checks = NULL;
-    rc = 0;
-out:
-    access_checks_free(checks, checks == NULL ? 0 : n);
-    json_free(doc);
-    return rc;
+    return 0;
 }
 
 void access_checks_free(struct access_check *checks, size_t n)

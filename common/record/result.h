@@ -89,7 +89,9 @@ int result_check(const char *json, size_t len, struct result_brief *ret, struct 
 
 /* Access checks as JSON text for the ledger's column, and back. */
 int access_checks_encode(const struct access_check *checks, size_t n, struct buf *out);
-int access_checks_decode(const char *json, struct access_check **ret, size_t *ret_n);
+/* -1: ERR_INPUT, it is not what access_checks_encode writes; or no memory. */
+int access_checks_decode(const char *json, struct access_check **ret, size_t *ret_n,
+                         struct err *err);
 void access_checks_free(struct access_check *checks, size_t n);
 
 #endif

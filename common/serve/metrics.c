@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "common/base/str.h"
@@ -106,7 +107,10 @@ struct metric *metrics_series(struct metric_family *f, const char *const *values
     if (s == NULL)
         return use_other(f);
     HASH_ADD_KEYPTR(hh, f->series, s->key, len, s);
-    return s;
+    if (s->hh.tbl != NULL)
+        return s;
+    series_free(s);
+    return use_other(f);
 }
 
 void metric_add(struct metric *s, double delta)

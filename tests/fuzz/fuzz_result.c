@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(err.kind == ERR_INPUT && err.msg[0] != '\0');
     if (result_check((const char *)data, size, &brief, &err) == 0)
         must(result_read((const char *)data, size, &brief, &err) == 0);
-    if (access_checks_decode(text, &checks, &n) == 0)
+    if (access_checks_decode(text, &checks, &n, NULL) == 0)
         access_checks_free(checks, n);
     render_with(text);
     free(text);

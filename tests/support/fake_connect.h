@@ -20,7 +20,9 @@
 struct http_call {
     struct list_node node;
     char method[8], url[512], body[256];
-    char headers[2048];
+    char headers[8192];
+    int timeout_ms, connect_timeout_ms;
+    size_t max_body_bytes;
     bool (*let)(void *arg);
     http_done_fn *done;
     void *arg;
@@ -52,6 +54,9 @@ struct http_call *http_start(struct http *h, const struct http_request *request,
 
         snprintf(call->headers + len, sizeof(call->headers) - len, "%s\n", request->headers[i]);
     }
+    call->timeout_ms = request->timeout_ms;
+    call->connect_timeout_ms = request->connect_timeout_ms;
+    call->max_body_bytes = request->max_body_bytes;
     call->let = request->let;
     call->done = done;
     call->arg = arg;

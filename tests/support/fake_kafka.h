@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/broker/consumer.h"
+#include "common/broker/txn.h"
 #include "worker/publisher.h"
 
 static struct {
@@ -28,6 +29,8 @@ static struct {
     void *committed_arg;
     struct consumer_handlers handlers; /* of consumer_new */
     char paused[64];                   /* "p0" or "r0" per call */
+    int64_t call_since_ms;             /* how long the publisher has been in one call; 0: in none */
+    int brokers_answer;
 } fake_kafka;
 
 struct publisher {
@@ -66,7 +69,14 @@ bool publisher_idle(const struct publisher *p)
 int64_t publisher_call_since_ms(const struct publisher *p)
 {
     (void)p;
-    return 0;
+    return fake_kafka.call_since_ms;
+}
+
+int txn_brokers_answer(const struct kafka_props *props, int timeout_ms)
+{
+    (void)props;
+    (void)timeout_ms;
+    return fake_kafka.brokers_answer;
 }
 
 bool publisher_stop(struct publisher *p, int wait_ms)

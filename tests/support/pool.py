@@ -1,22 +1,25 @@
 """The system under test, as an operator has it: a database, topics, verbs, workers, results."""
 
 import collections
+import contextlib
 import csv
 import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import psycopg
 
+import instrumented
 from events import check_event
-from waiting import wait_until
+from waiting import BUILD, SLOWNESS, wait_until
 from worker import Worker
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
-KEPT_ENV = ("PATH", "HOME", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+KEPT_ENV = ("PATH", "HOME", "LD_LIBRARY_PATH", *instrumented.OPTIONS)
+LEAVE_S = 5
 
 
 class Pool:
@@ -58,7 +61,7 @@ class Pool:
         done = subprocess.run(
             [os.path.join(BUILD, "rebuild-producer"), *args], env={**self.env(), **(env or {})},
             input=text, stdin=None if text is not None else subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=deadline_s, check=False)
+            capture_output=True, text=True, timeout=deadline_s * SLOWNESS, check=False)
         with open(os.path.join(self.logs, "producer.log"), "a", encoding="utf-8") as log:
             log.write(f"$ rebuild-producer {' '.join(args)}\n{done.stdout}{done.stderr}"
                       f"-> {done.returncode}\n")
@@ -156,10 +159,21 @@ class Pool:
         return worker.await_ready() if ready else worker
 
     def close(self):
-        """Ends what still runs, also what is frozen."""
+        """Ends what still runs, also what is frozen. Programs that watch themselves may say what
+        they have seen: they are asked to end first."""
+        if SLOWNESS > 1:
+            self.leave()
         for worker in self.workers:
             worker.thaw()
             worker.kill()
+
+    def leave(self):
+        living = [worker for worker in self.workers if worker.alive()]
+        for worker in living:
+            worker.signal(signal.SIGTERM)
+            worker.thaw()
+        with contextlib.suppress(AssertionError):  # its server may be away
+            wait_until(lambda: not any(w.alive() for w in living), LEAVE_S, "the workers leave")
 
     # ---- database -----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from waiting import wait_until
+from waiting import SLOWNESS, wait_until
 
 
 class Worker:
@@ -103,7 +103,7 @@ class Worker:
     def wait(self, deadline_s=30):
         """Its exit status; negative is the signal that ended it."""
         try:
-            return self.process.wait(deadline_s)
+            return self.process.wait(deadline_s * SLOWNESS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} still runs after {deadline_s} s") from None
 

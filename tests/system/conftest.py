@@ -23,12 +23,14 @@ import uuid
 import psycopg
 import pytest
 
+import instrumented
 import services
 from broker import Broker
 from links import Links
 from pool import BUILD, Pool, fresh_logs
 from simulator import SimulatedConnect
 from toxiproxy import Toxiproxy
+from waiting import SLOWNESS
 
 DEADLINE_S = 120
 TAIL_LINES = 40
@@ -190,7 +192,25 @@ def links(stack, toxiproxy, pool):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def slow_starts(request):
+def findings():
+    """Where sanitizers write, if any are compiled in."""
+    directory = fresh_logs(own("findings"))
+    for name, value in instrumented.OPTIONS.items():
+        os.environ.setdefault(name, value)
+    instrumented.write_reports_to(directory)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def nothing_found(findings):
+    """Comes before all that a test starts, so it looks after the end of all of it."""
+    yield
+    texts = instrumented.reports(findings)
+    assert not texts, "\n".join(texts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow_starts(request, findings):  # pylint: disable=unused-argument
     """Workers that wait a minute for a server that is not there, while other tests run."""
     wanted = [item for item in request.session.items if "unreachable" in item.fixturenames]
     if not wanted:
@@ -236,7 +256,7 @@ def pytest_configure(config):
 
 def deadline_of(item):
     marker = item.get_closest_marker("deadline")
-    return marker.args[0] if marker else DEADLINE_S
+    return round((marker.args[0] if marker else DEADLINE_S) * SLOWNESS)
 
 
 def pytest_collection_modifyitems(items):

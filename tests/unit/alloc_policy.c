@@ -10,98 +10,57 @@
 
 #include <cmocka.h>
 
+#include "common/base/limits.h"
+#include "tests/support/alloc_fail.h"
 #include "worker/admit.h"
+#include "worker/breaker.h"
+#include "worker/donemap.h"
+#include "worker/flow.h"
+#include "worker/targets.h"
 #include "worker/tracker.h"
 #include "worker/waiting.h"
 
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t n, size_t bytes);
-void *__real_realloc(void *old, size_t bytes);
-char *__real_strdup(const char *s);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t n, size_t bytes);
-void *__wrap_realloc(void *old, size_t bytes);
-char *__wrap_strdup(const char *s);
+/* ---- trackers ---- */
 
-static long countdown; /* the allocation that fails; 0: none */
-static bool and_later;
-static bool failed; /* one did */
+static char map[DONEMAP_TEXT_BYTES]; /* offset 9 is done, 7 and 8 are not */
 
-static bool fails(void)
-{
-    if (countdown == 0)
-        return false;
-    if (countdown > 1) {
-        countdown--;
-        return false;
-    }
-    if (!and_later)
-        countdown = 0;
-    failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t bytes)
-{
-    return fails() ? NULL : __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t n, size_t bytes)
-{
-    return fails() ? NULL : __real_calloc(n, bytes);
-}
-
-void *__wrap_realloc(void *old, size_t bytes)
-{
-    return fails() ? NULL : __real_realloc(old, bytes);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return fails() ? NULL : __real_strdup(s);
-}
-
-/* Runs the scenario with its 1st, 2nd, ... allocation failing, until it ran without a failure. */
-static void fail_each(void (*scenario)(void))
-{
-    for (int mode = 0; mode < 2; mode++) {
-        long n = 0;
-
-        do {
-            and_later = mode == 1;
-            failed = false;
-            countdown = ++n;
-            scenario();
-            countdown = 0;
-        } while (failed);
-        assert_true(n > 1); /* it allocates at all */
-    }
-}
-
-static void use_tracker(void)
+static bool use_tracker(void)
 {
     struct err err = { 0 };
-    struct tracker *t = tracker_new(7, NULL, &err);
+    struct tracker *t = tracker_new(7, map, &err);
 
     if (t == NULL) {
-        assert_int_equal(err.kind, ERR_INTERNAL);
-        assert_true(failed);
-        return;
+        assert_int_equal(err.kind, ERR_INTERNAL); /* never taken for a bad map */
+        return false;
     }
     assert_int_equal(tracker_record(t, 7), TRACKER_NEW);
+    assert_true(tracker_is_done(t, 9));
     tracker_free(t);
+    return true;
 }
 
 static void a_tracker_without_memory_is_an_error(void **state)
 {
+    struct tracker *t = tracker_new(7, NULL, NULL);
+
     (void)state;
-    fail_each(use_tracker);
+    assert_non_null(t);
+    for (int64_t offset = 7; offset < 10; offset++)
+        tracker_record(t, offset);
+    tracker_done(t, 9);
+    assert_int_equal(tracker_commit_text(t, map), 7);
+    tracker_free(t);
+    alloc_fail_each(use_tracker);
 }
+
+/* ---- waiting lists ---- */
 
 #define REQS 200
 
+static struct req reqs[REQS];
+
 /* Many keys, so that uthash's table grows too. */
-static size_t put_all(struct waiting *w, struct req *reqs)
+static size_t put_all(struct waiting *w)
 {
     size_t in = 0;
 
@@ -120,37 +79,55 @@ static size_t put_all(struct waiting *w, struct req *reqs)
     return in;
 }
 
-static void use_waiting(void)
+/* Nothing of this may need memory. */
+static size_t take_all(struct waiting *w)
 {
-    static struct req reqs[REQS], *out[REQS];
-    struct waiting *w = waiting_new();
-    size_t in, n;
+    static struct req *out[REQS];
+    size_t n = 0, more;
 
-    if (w == NULL)
-        return;
-    in = put_all(w, reqs);
-    /* From here on nothing may need memory. */
-    and_later = true;
-    countdown = 1;
-    failed = false;
     waiting_release(w, WAIT_GROUP, "one long list");
     waiting_release(w, WAIT_CONTENT, "one long list");
-    n = waiting_heads(w, INT64_MAX, REQS, out, REQS);
-    for (size_t more = 1; more > 0; n += more)
+    do {
         more = waiting_heads(w, INT64_MAX, REQS, out, REQS);
-    assert_int_equal(n, in);
-    assert_false(failed);
-    failed = in < REQS;
+        n += more;
+    } while (more > 0);
+    return n;
+}
+
+static bool use_waiting(void)
+{
+    struct waiting *w = waiting_new();
+    size_t in;
+
+    if (w == NULL)
+        return false;
+    in = put_all(w);
+    assert_int_equal(take_all(w), in);
     waiting_free(w);
+    return in == REQS;
+}
+
+static struct waiting *full;
+
+static bool empty_the_full(void)
+{
+    return take_all(full) == REQS;
 }
 
 static void a_request_that_cannot_wait_for_want_of_memory_is_in_no_list(void **state)
 {
     (void)state;
-    fail_each(use_waiting);
+    alloc_fail_each(use_waiting);
+    full = waiting_new();
+    assert_non_null(full);
+    assert_int_equal(put_all(full), REQS);
+    alloc_fail_all(empty_the_full);
+    waiting_free(full);
 }
 
-static void use_admit(void)
+/* ---- decisions ---- */
+
+static bool use_admit(void)
 {
     struct admit_replica replica = { .limit = 1, .usable = true };
     struct admit_campaign campaign = { .limit = -1 };
@@ -159,14 +136,38 @@ static void use_admit(void)
     struct admit_decision out = { .what = ADMIT_WAIT_SLOT };
     int rc = admit(&in, &out);
 
-    assert_int_equal(rc, failed ? -1 : 0);
-    assert_int_equal(out.what, failed ? ADMIT_WAIT_SLOT : ADMIT_RUN);
+    assert_int_equal(out.what, rc == 0 ? ADMIT_RUN : ADMIT_WAIT_SLOT);
+    return rc == 0;
 }
 
 static void admit_without_memory_decides_nothing(void **state)
 {
     (void)state;
-    fail_each(use_admit);
+    alloc_fail_each(use_admit);
+}
+
+/* What each turn of the loop and each answer goes through. */
+static bool decide(void)
+{
+    static struct targets targets;
+    struct item_facts waits = { .state = ITEM_WAITING, .campaign = CAMPAIGN_OPEN };
+    struct target *t = targets_need(&targets, "a", "http://a");
+
+    t->configured = t->active = t->known = true;
+    t->limit = 2;
+    for (int i = 0; i < BREAKER_FAILURES; i++)
+        breaker_failure(&t->breaker, 0);
+    assert_true(breaker_wants_probe(&t->breaker, BREAKER_OPEN_MS));
+    breaker_success(&t->breaker);
+    assert_non_null(item_states_before(ITEM_RUNNING));
+    return flow_answer(&waits) == ANSWER_CANDIDATE && targets_any(&targets) == t &&
+           targets_free(&targets, 0) == 2;
+}
+
+static void answers_targets_and_breakers_need_no_memory(void **state)
+{
+    (void)state;
+    alloc_fail_all(decide);
 }
 
 int main(void)
@@ -175,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_tracker_without_memory_is_an_error),
         cmocka_unit_test(a_request_that_cannot_wait_for_want_of_memory_is_in_no_list),
         cmocka_unit_test(admit_without_memory_decides_nothing),
+        cmocka_unit_test(answers_targets_and_breakers_need_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

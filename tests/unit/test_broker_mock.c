@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include "common/base/limits.h"
 #include "tests/support/member.h"
 
+#define MANY_RECORDS                    (5 * CONSUMER_EVENTS_PER_TURN)
 #define CODE_GROUP_AUTHORIZATION_FAILED 30
 
 static struct mock_cluster *cluster;
@@ -49,7 +51,7 @@ static int join_all(void **state)
     mock_cluster_produce(cluster, explicit.topic, 1, 10);
     mock_cluster_produce(cluster, lost.topic, 1, 3);
     mock_cluster_produce(cluster, marked.topic, 0, 4);
-    mock_cluster_produce(cluster, many.topic, 0, 5000);
+    mock_cluster_produce(cluster, many.topic, 0, MANY_RECORDS);
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         member_join(all[i], cluster, loop);
     return 0;
@@ -207,8 +209,8 @@ static void more_records_than_one_turn_may_take_all_arrive(void **state)
     struct member *m = &many;
 
     (void)state;
-    WAIT_FOR(loop, m->records == 5000);
-    assert_int_equal(m->last_offset, 4999);
+    WAIT_FOR(loop, m->records == MANY_RECORDS);
+    assert_int_equal(m->last_offset, MANY_RECORDS - 1);
     assert_true(consumer_last_poll_ms(m->consumer) > 0);
     member_leave(m);
 }

@@ -411,7 +411,7 @@ static void access_checks_survive_the_ledger(void **state)
     (void)state;
     buf_init(&out, OUT_BYTES);
     assert_int_equal(access_checks_encode(r.checks, r.checks_n, &out), 0);
-    assert_int_equal(access_checks_decode(out.data, &back, &n), 0);
+    assert_int_equal(access_checks_decode(out.data, &back, &n, NULL), 0);
     assert_int_equal(n, 2);
     for (size_t i = 0; i < n; i++) {
         assert_string_equal(back[i].path, checks[i].path);
@@ -422,7 +422,7 @@ static void access_checks_survive_the_ledger(void **state)
         assert_true(str_equal(back[i].note, checks[i].note));
     }
     access_checks_free(back, n);
-    assert_int_equal(access_checks_decode("[]", &back, &n), 0);
+    assert_int_equal(access_checks_decode("[]", &back, &n, NULL), 0);
     assert_null(back);
     assert_int_equal(n, 0);
     buf_done(&out);
@@ -442,7 +442,7 @@ static void what_are_no_access_checks_leaves_the_output_alone(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(access_checks_decode(cases[i], &back, &n), -1);
+        assert_int_equal(access_checks_decode(cases[i], &back, &n, NULL), -1);
         assert_null(back);
         assert_int_equal(n, 7);
     }
@@ -467,7 +467,7 @@ static void a_result_frees_all_that_it_owns(void **state)
     r.log_tail[1] = str_dup(text);
     r.log_tail_n = 2;
     assert_int_equal(
-        access_checks_decode("[{\"path\":\"/\",\"note\":\"n\"}]", &r.checks, &r.checks_n), 0);
+        access_checks_decode("[{\"path\":\"/\",\"note\":\"n\"}]", &r.checks, &r.checks_n, NULL), 0);
     result_done(&r);
     assert_null(r.outcome);
     assert_int_equal(r.log_tail_n + r.checks_n, 0);
