@@ -30,7 +30,8 @@ from simulator import SimulatedConnect
 DEADLINE_S = 120
 
 # Minutes each: `make storm` and `make crash` run them, `make check` does not.
-collect_ignore = [] if os.environ.get("LONG_TESTS") else ["test_crash_matrix.py", "test_storm.py"]
+collect_ignore = [] if os.environ.get("LONG_TESTS") else [
+    "test_crash_matrix.py", "test_requeue_crash.py", "test_storm.py"]
 TAIL_LINES = 40
 FIGURE = "figure"
 
