@@ -89,5 +89,6 @@ extern const struct verb workers_verb;
 extern const struct verb replicas_verb;
 extern const struct verb acts_verb;
 extern const struct verb results_verb;
+extern const struct verb prune_verb;
 
 #endif
