@@ -93,7 +93,7 @@ int access_checks_decode(const char *json, struct access_check **ret, size_t *re
     struct cJSON *doc = json_parse(json, strlen(json), CHECKS_BYTES, err);
     struct access_check *checks = NULL;
     size_t n = 0;
-    int rc = -1;
+    int rc;
 
     if (doc == NULL)
         return -1;

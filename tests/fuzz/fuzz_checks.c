@@ -21,17 +21,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size), *once, *twice;
     struct access_check *checks = NULL;
+    struct err err = { .kind = ERR_NONE };
     size_t n = 0;
 
-    if (access_checks_decode(text, &checks, &n) == 0) {
+    if (access_checks_decode(text, &checks, &n, &err) == 0) {
         once = written(checks, n);
         access_checks_free(checks, n);
-        must(access_checks_decode(once, &checks, &n) == 0);
+        must(access_checks_decode(once, &checks, &n, &err) == 0);
         twice = written(checks, n);
         must(strcmp(once, twice) == 0);
         access_checks_free(checks, n);
         free(once);
         free(twice);
+    } else {
+        must(err.kind == ERR_INPUT);
     }
     free(text);
     return 0;
