@@ -134,16 +134,19 @@ static int add_item(struct select_list *l, const struct db_reply *reply, size_t 
     struct listed entry = { .bundle = NULL };
     char **paths = NULL;
     ptrdiff_t n = array_parse(db_text(reply, 0, row, 1), ACCESS_PATHS_MAX, &paths);
+    int rc = uuid_parse(db_text(reply, 0, row, 0), &entry.guid)
+                 ? 0
+                 : err_set(err, ERR_INTERNAL, "the ledger holds a bad content guid");
 
-    for (ptrdiff_t i = 0; i < n; i++)
+    for (ptrdiff_t i = 0; rc == 0 && i < n; i++)
         if (paths[i] != NULL)
-            listed_path(&entry, paths[i], strlen(paths[i]));
+            rc = listed_path(&entry, paths[i], strlen(paths[i]), err);
     if (n > 0)
         array_free(paths, (size_t)n);
-    if (uuid_parse(db_text(reply, 0, row, 0), &entry.guid))
+    if (rc == 0)
         return select_list_add(l, &entry, err);
     listed_done(&entry);
-    return err_set(err, ERR_INTERNAL, "the ledger holds a bad content guid");
+    return -1;
 }
 
 static int read_items(struct enqueue *e, struct select_list *ret, struct err *err)
@@ -172,10 +175,12 @@ static int by_guid(const void *a, const void *b)
                   sizeof(struct uuid));
 }
 
-static void take_paths(struct listed *entry, const struct listed *from)
+static void take_paths(struct listed *entry, struct listed *from)
 {
-    for (size_t i = 0; i < from->paths_n; i++)
-        listed_path(entry, from->paths[i], strlen(from->paths[i]));
+    entry->paths = from->paths;
+    entry->paths_n = from->paths_n;
+    from->paths = NULL;
+    from->paths_n = 0;
 }
 
 /* Of the content that was named only what the campaign has, in the order in which it was named. */
@@ -186,7 +191,7 @@ static void keep_common(struct select_list *named, struct select_list *items)
     qsort(items->items, items->n, sizeof(*items->items), by_guid);
     for (size_t i = 0; i < named->n; i++) {
         struct listed *entry = &named->items[i];
-        const struct listed *item =
+        struct listed *item =
             items->n == 0 ? NULL
                           : bsearch(entry, items->items, items->n, sizeof(*entry), by_guid);
 

@@ -12,6 +12,7 @@
 #include "worker/donemap.h"
 #include "worker/publisher.h"
 #include "worker/results.h"
+#include "worker/stall.h"
 
 struct event_timer;
 struct group_ref;
@@ -40,6 +41,7 @@ struct results {
     int64_t success_ms; /* last committed transaction, or nothing was pending */
     results_flushed_fn *flushed;
     bool checking_brokers;
+    struct stall stall;
 };
 
 /* Sends what is pending and owned, with the base and map of every partition that changed; does

@@ -24,6 +24,7 @@
 #define HANDOFF_WAIT_MS          500   /* last batch at SIGTERM: exit stays under a second */
 #define TXN_STALL_ADMISSION_MS   45000 /* no successful transaction for this long: start no build */
 #define TXN_STALL_EXIT_MS        120000 /* one call of the publisher thread for this long: exit 75 */
+#define BROKERS_BACK_MS          30000  /* what they answer before counts for nothing: reconnects */
 #define CONSUMER_TICK_MS         200    /* the queue is served at least this often (kafka.md 0.7) */
 #define CONSUMER_EVENTS_PER_TURN 1000   /* then the loop gets its turn */
 
