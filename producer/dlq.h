@@ -16,7 +16,8 @@ struct dlq_config {
 
 /* Calls fn for each dead letter, or only for those at the places (sorted; n 0: all), until fn gives
  * no 0. *ends is what the topic's partitions end with: NULL is taken from the topic and handed back
- * (the caller frees it), so that a second reading sees the same letters. -1: err, or what fn gave. */
+ * (the caller frees it), so that a second reading sees the same letters. -1: err, or what fn gave.
+ */
 typedef int dlq_letter_fn(void *arg, const struct kafka_record *record, const struct letter *letter,
                           struct err *err);
 struct dlq_reading {

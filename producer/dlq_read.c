@@ -9,13 +9,13 @@
 #include "producer/dlq.h"
 #include "producer/output.h"
 
-#define POLL_MS         250
-#define QUIET_MAX_MS    60000 /* an open transaction ends by then */
-#define LETTER_MAX      (1024 * 1024) /* of one text that is shown; 192 KiB as hexadecimal digits */
-#define HEADERS_MAX     (256 * 1024)
-#define KEY_SHOWN       64
-#define FIRST_BYTES     48 /* of the value, in a list */
-#define NUMBER_BYTES    32
+#define POLL_MS      250
+#define QUIET_MAX_MS 60000         /* an open transaction ends by then */
+#define LETTER_MAX   (1024 * 1024) /* of one text that is shown; 192 KiB as hexadecimal digits */
+#define HEADERS_MAX  (256 * 1024)
+#define KEY_SHOWN    64
+#define FIRST_BYTES  48 /* of the value, in a list */
+#define NUMBER_BYTES 32
 
 /* ---- reading ---- */
 
@@ -155,15 +155,14 @@ static int list_letter(void *arg, const struct kafka_record *r, const struct let
     letter_bytes_add(&value, r->value, r->value_len, FIRST_BYTES);
     snprintf(bytes, sizeof(bytes), "%zu", r->value_len);
     snprintf(redriven, sizeof(redriven), "%d", letter->redriven);
-    output_row(l->out, (const char *const[]){
-                           letter_place_format(&letter->place, place),
-                           r->timestamp_ms < 0 ? NULL : clock_format_rfc3339(r->timestamp_ms, time),
-                           or_null(letter->error_class), or_null(letter->message),
-                           r->key == NULL ? NULL : buf_str(&key),
-                           r->value == NULL ? NULL : buf_str(&value), bytes, redriven,
-                           or_null(letter->stage), or_null(letter->topic),
-                           or_null(letter->partition), or_null(letter->offset),
-                           or_null(letter->worker) });
+    output_row(l->out,
+               (const char *const[]){
+                   letter_place_format(&letter->place, place),
+                   r->timestamp_ms < 0 ? NULL : clock_format_rfc3339(r->timestamp_ms, time),
+                   or_null(letter->error_class), or_null(letter->message),
+                   r->key == NULL ? NULL : buf_str(&key), r->value == NULL ? NULL : buf_str(&value),
+                   bytes, redriven, or_null(letter->stage), or_null(letter->topic),
+                   or_null(letter->partition), or_null(letter->offset), or_null(letter->worker) });
     buf_done(&key);
     buf_done(&value);
     return 0;
@@ -284,8 +283,9 @@ int dlq_show(struct call *c, struct err *err)
     if (c->options.positional_n != 2)
         return err_set(err, ERR_CONFIG, "dlq show needs one PARTITION:OFFSET, as dlq ls shows it");
     if (config->raw && isatty(STDOUT_FILENO))
-        return err_set(err, ERR_CONFIG, "dlq show --raw: the bytes may be anything, so they do not "
-                                        "go to a terminal; give a file or a pipe");
+        return err_set(err, ERR_CONFIG,
+                       "dlq show --raw: the bytes may be anything, so they do not "
+                       "go to a terminal; give a file or a pipe");
     if (dlq_places(c, &places, &reading.places_n, err) != 0)
         return -1;
     reading.places = places;

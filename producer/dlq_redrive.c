@@ -1,8 +1,9 @@
 /* dlq redrive: sends dead letters again to the topic that they came from, as they were.
  *
  * Letters are read twice up to the same ends: to judge and to ask, then to send. They go in chunks;
- * what was taken by the broker of a chunk stands in an act, and --all leaves out what stands in one.
- * A redrive that is killed between the two sends a chunk again: a copy of a request is dropped. */
+ * what was taken by the broker of a chunk stands in an act, and --all leaves out what stands in
+ * one. A redrive that is killed between the two sends a chunk again: a copy of a request is
+ * dropped. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,9 @@
 #include "producer/output.h"
 #include "producer/topics.h"
 
-#define CHUNK           200    /* letters: at most 40 MB are under way, and 4 KB of places in an act */
-#define DETAILS_BYTES   (32 * 1024)
-#define LINE_BYTES      256
+#define CHUNK         200 /* letters: at most 40 MB are under way, and 4 KB of places in an act */
+#define DETAILS_BYTES (32 * 1024)
+#define LINE_BYTES    256
 
 enum verdict { SEND, GUARDED, CUT, STRANGE, DONE_BEFORE, VERDICTS };
 static const char *const verdict_texts[VERDICTS] = {
@@ -49,7 +50,7 @@ struct redrive {
     struct letter_place *before; /* that stand in an act; with --all */
     size_t before_n;
     int64_t of_verdict[VERDICTS];
-    size_t found; /* of the places */
+    size_t found;          /* of the places */
     struct sender *sender; /* NULL: nothing is sent */
     struct output *out;
     struct chunk_letter chunk[CHUNK];
@@ -88,9 +89,8 @@ static enum verdict judge(const struct redrive *r, const struct letter *letter)
 static bool counts(const struct redrive *r, const struct kafka_record *record,
                    const struct letter *letter)
 {
-    return !r->config->all ||
-           (dlq_wanted(r->config, record, letter) &&
-            (r->config->limit == 0 || r->of_verdict[SEND] < r->config->limit));
+    return !r->config->all || (dlq_wanted(r->config, record, letter) &&
+                               (r->config->limit == 0 || r->of_verdict[SEND] < r->config->limit));
 }
 
 /* One that was asked for by its place and cannot be sent ends it all, before anything was sent. */
@@ -130,8 +130,9 @@ static int look(struct redrive *r, struct err *err)
 
 static int read_before(struct redrive *r, struct err *err)
 {
-    static const char SQL[] = "select l from @act a, jsonb_array_elements_text(a.details->'letters') l"
-                              " where a.act = 'dlq.redrive' and a.target = $1";
+    static const char SQL[] =
+        "select l from @act a, jsonb_array_elements_text(a.details->'letters') l"
+        " where a.act = 'dlq.redrive' and a.target = $1";
     const char *topic = r->call->session.topics.dlq;
     struct db_reply *reply = NULL;
 
@@ -165,9 +166,9 @@ static int write_act(struct redrive *r, struct err *err)
                        letter_place_format(&r->chunk[i].place, place));
     buf_printf(&details, "],\"force\":%s}", r->config->force ? "true" : "false");
     if (n > 0)
-        rc = call_act(r->call,
-                      &(struct act){ "dlq.redrive", r->call->session.topics.dlq, buf_str(&details) },
-                      err);
+        rc = call_act(
+            r->call, &(struct act){ "dlq.redrive", r->call->session.topics.dlq, buf_str(&details) },
+            err);
     buf_done(&details);
     r->sent += n;
     return rc;
@@ -185,10 +186,13 @@ static void print_chunk(const struct redrive *r)
         snprintf(redriven, sizeof(redriven), "%d", l->redriven);
         snprintf(partition, sizeof(partition), "%" PRId32, l->receipt.partition);
         snprintf(offset, sizeof(offset), "%" PRId64, l->receipt.offset);
-        output_row(r->out, (const char *const[]){
-                               letter_place_format(&l->place, place), l->topic, redriven,
-                               r->config->dry_run ? "would be sent" : l->receipt.taken ? "sent" : "failed",
-                               l->receipt.taken ? partition : NULL, l->receipt.taken ? offset : NULL });
+        output_row(r->out,
+                   (const char *const[]){ letter_place_format(&l->place, place), l->topic, redriven,
+                                          r->config->dry_run ? "would be sent"
+                                          : l->receipt.taken ? "sent"
+                                                             : "failed",
+                                          l->receipt.taken ? partition : NULL,
+                                          l->receipt.taken ? offset : NULL });
     }
 }
 
@@ -273,8 +277,9 @@ static int check(const struct call *c, struct err *err)
     bool named = c->options.positional_n > 1;
 
     if (config->all == named)
-        return err_set(err, ERR_CONFIG, "dlq redrive needs either places, PARTITION:OFFSET as dlq "
-                                        "ls shows them, or --all");
+        return err_set(err, ERR_CONFIG,
+                       "dlq redrive needs either places, PARTITION:OFFSET as dlq "
+                       "ls shows them, or --all");
     if (!config->all &&
         (config->error_class != NULL || config->since_ms != 0 || config->limit != 0))
         return err_set(err, ERR_CONFIG, "dlq redrive: --class, --since and --limit go with --all");
@@ -290,8 +295,7 @@ static int reach(struct redrive *r, struct err *err)
     int brokers;
 
     if (session_ledger(s, err) != 0 || session_admin(s, err) != 0 ||
-        installation_read(s, &is, err) != 0 ||
-        admin_cluster(s->admin, cluster, &brokers, err) != 0)
+        installation_read(s, &is, err) != 0 || admin_cluster(s->admin, cluster, &brokers, err) != 0)
         return -1;
     return installation_check(s, &is, cluster, err);
 }

@@ -21,7 +21,8 @@ struct sender_receipt { /* partition and offset count where taken is set */
 
 struct sender *sender_new(struct event_loop *loop, const struct kafka_props *props,
                           struct err *err);
-/* Copies the message. The receipt is filled in by the next sender_wait, and must live until then. */
+/* Copies the message. The receipt is filled in by the next sender_wait, and must live until then.
+ */
 int sender_send(struct sender *s, const struct txn_message *message, struct sender_receipt *receipt,
                 struct err *err);
 /* Until every message was taken or given up. -1 and err: the first one that was not taken. */

@@ -8,9 +8,9 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 
-#define EXPORT_TEXT_BYTES       1024 /* of one line */
-#define EXPORT_PARTITIONS_MAX   10000
-#define EXPORT_STATE_MAX_BYTES  (1024 * 1024) /* 10,000 partitions are 300 KB */
+#define EXPORT_TEXT_BYTES      1024 /* of one line */
+#define EXPORT_PARTITIONS_MAX  10000
+#define EXPORT_STATE_MAX_BYTES (1024 * 1024) /* 10,000 partitions are 300 KB */
 
 struct export_state {
     char topic[EXPORT_TEXT_BYTES];

@@ -105,8 +105,8 @@ size_t letter_headers(const struct kafka_record *r, const struct letter_again *a
     out[n++] = (struct kafka_header){ REDRIVE_PREFIX "count", again->count, strlen(again->count) };
     out[n++] = (struct kafka_header){ REDRIVE_PREFIX "by", again->by, strlen(again->by) };
     if (again->reason != NULL)
-        out[n++] = (struct kafka_header){ REDRIVE_PREFIX "reason", again->reason,
-                                          strlen(again->reason) };
+        out[n++] =
+            (struct kafka_header){ REDRIVE_PREFIX "reason", again->reason, strlen(again->reason) };
     for (size_t i = 0; i < r->headers_n && n < LETTER_HEADERS_MAX; i++)
         if (!is_ours(r->headers[i].name))
             out[n++] = r->headers[i];

@@ -36,13 +36,15 @@ struct letter {
 };
 void letter_read(const struct kafka_record *record, struct letter *ret);
 
-/* Appends the bytes as text if they are UTF-8 without control characters but tabs and line ends, else as 0x and hexadecimal digits; at most
- * max_bytes of them are looked at, and an ellipsis says that there are more. */
+/* Appends the bytes as text if they are UTF-8 without control characters but tabs and line ends,
+ * else as 0x and hexadecimal digits; at most max_bytes of them are looked at, and an ellipsis says
+ * that there are more. */
 void letter_bytes_add(struct buf *out, const void *bytes, size_t len, size_t max_bytes);
 bool letter_bytes_printable(const void *bytes, size_t len);
 
-/* The headers of the record when it is sent again: count, by and reason (NULL: left out), then those
- * that it had before it was a dead letter. Returns how many; out points into the arguments. */
+/* The headers of the record when it is sent again: count, by and reason (NULL: left out), then
+ * those that it had before it was a dead letter. Returns how many; out points into the arguments.
+ */
 struct letter_again {
     const char *count, *by, *reason;
 };

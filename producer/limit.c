@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
 #include "producer/output.h"
@@ -42,13 +43,17 @@ static const struct option_row rows[] = {
     { .name = "reset",
       .type = OPT_FLAG,
       AT(reset),
-      .help = "a replica's limits are those of the configuration with which the next worker starts" },
+      .help =
+          "a replica's limits are those of the configuration with which the next worker starts" },
 };
 
 static const struct output_column columns[] = {
-    { .name = "kind", .type = CELL_TEXT },        { .name = "name", .type = CELL_TEXT },
-    { .name = "state", .type = CELL_STATE },      { .name = "max_inflight", .type = CELL_INT },
-    { .name = "start_rate", .type = CELL_NUM },   { .name = "was_max_inflight", .type = CELL_INT },
+    { .name = "kind", .type = CELL_TEXT },
+    { .name = "name", .type = CELL_TEXT },
+    { .name = "state", .type = CELL_STATE },
+    { .name = "max_inflight", .type = CELL_INT },
+    { .name = "start_rate", .type = CELL_NUM },
+    { .name = "was_max_inflight", .type = CELL_INT },
     { .name = "was_start_rate", .type = CELL_NUM },
 };
 
@@ -71,10 +76,13 @@ static const char SQL_REPLICA[] =
     "   returning r.*),"
     " deed as (insert into @act (act, target, details, actor, reason) select 'limit', d.name,"
     "   jsonb_build_object('max_inflight', d.max_inflight, 'was_max_inflight', w.max_inflight,"
-    "   'start_rate', " RATE("d.start_interval_ms") ", 'state', d.state, 'reset', $5::bool),"
-    "   $6, $7 from done d join was w using (name))"
-    " select 'replica', d.name, d.state, d.max_inflight, " RATE("d.start_interval_ms") ","
-    " w.max_inflight, " RATE("w.start_interval_ms") " from done d join was w using (name)";
+    "   'start_rate', " RATE(
+        "d.start_interval_ms") ", 'state', d.state, 'reset', $5::bool),"
+                               "   $6, $7 from done d join was w using (name))"
+                               " select 'replica', d.name, d.state, d.max_inflight, " RATE(
+                                   "d.start_interval_ms") ","
+                                                          " w.max_inflight, " RATE(
+                                                              "w.start_interval_ms") " from done d join was w using (name)";
 
 /* $1 campaign, $2 and $3 as above, with $2 = 0 for no limit, $4 actor, $5 reason */
 static const char SQL_CAMPAIGN[] =
@@ -87,11 +95,12 @@ static const char SQL_CAMPAIGN[] =
     "     * interval '1 ms') from was where c.campaign_id = was.campaign_id returning c.*),"
     " deed as (insert into @act (act, target, details, actor, reason) select 'limit',"
     "   d.campaign_id::text, jsonb_build_object('name', d.name, 'max_inflight', d.max_inflight,"
-    "   'was_max_inflight', w.max_inflight, 'start_rate', " RATE("d.start_interval_ms") "),"
-    "   $4, $5 from done d join was w using (campaign_id))"
-    " select 'campaign', coalesce(d.name, d.campaign_id::text), d.state, d.max_inflight,"
-    " " RATE("d.start_interval_ms") ", w.max_inflight, " RATE("w.start_interval_ms")
-    " from done d join was w using (campaign_id)";
+    "   'was_max_inflight', w.max_inflight, 'start_rate', " RATE(
+        "d.start_interval_ms") "),"
+                               "   $4, $5 from done d join was w using (campaign_id))"
+                               " select 'campaign', coalesce(d.name, d.campaign_id::text), d.state, d.max_inflight,"
+                               " " RATE("d.start_interval_ms") ", w.max_inflight, " RATE(
+                                   "w.start_interval_ms") " from done d join was w using (campaign_id)";
 
 /* What one operand means. */
 struct aim {
@@ -217,8 +226,7 @@ static const char *most(const struct call *c, const struct aim *aim, char out[NU
     return out;
 }
 
-static int add_replica(struct call *c, const struct aim *aim, struct db_unit *unit,
-                       struct err *err)
+static int add_replica(struct call *c, const struct aim *aim, struct db_unit *unit, struct err *err)
 {
     const struct limit_config *config = c->own;
     char max[NUMBER_BYTES], start[NUMBER_BYTES];
@@ -305,6 +313,7 @@ static int run(struct call *c, struct err *err)
         return -1;
     }
     steer_tell(unit);
+    checkpoint("limit.write");
     if (session_run(&c->session, unit, &reply, err) != 0)
         return -1;
     rc = judge(c, reply, err);

@@ -26,8 +26,8 @@ enum {
     ROW_PLACE_OFFSET,
 };
 
-/* What may be lost by what is known of the logs so far; each is judged again by itself, with its own
- * partition. k is the logs, $1 the campaign or null. */
+/* What may be lost by what is known of the logs so far; each is judged again by itself, with its
+ * own partition. k is the logs, $1 the campaign or null. */
 static const char SQL_SUSPECTS[] =
     ", live as (select c.*, exists (select 1 from k where k.lane = c.lane"
     "   and (k.base > coalesce(c.last_offset[k.part + 1], -1)"

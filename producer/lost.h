@@ -30,7 +30,7 @@ struct lost_log { /* one partition of a request topic */
 struct lost {
     struct lost_log *logs; /* by lane, then partition */
     size_t logs_n;
-    int partitions[2]; /* by lane */
+    int partitions[2];       /* by lane */
     struct lost_item *items; /* by campaign, in the order of their ranks */
     size_t n;
 };
@@ -42,8 +42,8 @@ size_t lost_campaigns(const struct lost *l); /* how many campaigns have lost req
 
 /* Watermarks and committed offsets of every partition of both request topics, into logs. */
 int lost_read_logs(struct session *s, struct lost *ret, struct err *err);
-/* Adds the logs as the parameters of "unnest($N::int[], ...) as k(lane, part, base, low, high)", and
- * that text. */
+/* Adds the logs as the parameters of "unnest($N::int[], ...) as k(lane, part, base, low, high)",
+ * and that text. */
 struct query;
 void lost_add_logs(struct query *q, const struct lost *l);
 

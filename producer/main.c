@@ -24,15 +24,16 @@ static void print_usage(FILE *out)
                  "Verbs:\n");
     for (size_t i = 0; i < verbs_n; i++)
         fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->help);
-    fprintf(out,
-            "\nExamples:\n"
-            "  rebuild-producer migrate && rebuild-producer topics apply\n"
-            "  rebuild-producer enqueue --published --name \"R 4.4\" --reason CHG-4411 --wait\n"
-            "\nExit status: 0 done, 1 unexpected error, 2 usage or configuration, 3 PostgreSQL, "
-            "Kafka or\nConnect unreachable, 4 nothing selected (--fail-empty), 5 refused, 6 not "
-            "allowed, 7 partly\nenqueued, 8 items failed (--wait), 9 findings (results verify), 124 the time "
-            "to wait is over.\n"
-            "\n`rebuild-producer VERB --help` says more about a verb and names its options.\n");
+    fprintf(
+        out,
+        "\nExamples:\n"
+        "  rebuild-producer migrate && rebuild-producer topics apply\n"
+        "  rebuild-producer enqueue --published --name \"R 4.4\" --reason CHG-4411 --wait\n"
+        "\nExit status: 0 done, 1 unexpected error, 2 usage or configuration, 3 PostgreSQL, "
+        "Kafka or\nConnect unreachable, 4 nothing selected (--fail-empty), 5 refused, 6 not "
+        "allowed, 7 partly\nenqueued, 8 items failed (--wait), 9 findings (results verify), 124 the time "
+        "to wait is over.\n"
+        "\n`rebuild-producer VERB --help` says more about a verb and names its options.\n");
 }
 
 static int unknown_verb(const char *name)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
 #include "common/broker/reader.h"
@@ -35,8 +36,9 @@ static const struct option_row rows[] = {
     { .name = "lost",
       .type = OPT_FLAG,
       AT(lost),
-      .help = "requests that are not in Kafka any more, because somebody deleted a topic or records "
-              "of it" },
+      .help =
+          "requests that are not in Kafka any more, because somebody deleted a topic or records "
+          "of it" },
 };
 
 struct found { /* a result of a lost request that is out */
@@ -208,12 +210,12 @@ static int forget_offsets(struct requeue *r, struct err *err)
 
         if (!log->remade || log->base == KAFKA_OFFSET_NONE)
             continue;
+        checkpoint("requeue.forget");
         if (admin_forget_offset(s->admin, s->config->shared.kafka_group_id, &p, err) != 0)
             return -1;
-        session_say(s,
-                    "%s/%" PRId32 ": the committed offset %" PRId64
-                    " is of another log, and forgotten",
-                    log->topic, log->partition, log->base);
+        session_say(
+            s, "%s/%" PRId32 ": the committed offset %" PRId64 " is of another log, and forgotten",
+            log->topic, log->partition, log->base);
         r->forgotten++;
     }
     return 0;
@@ -313,6 +315,7 @@ static int write_all(struct requeue *r, struct err *err)
         return -1;
     }
     steer_tell(unit);
+    checkpoint("requeue.write");
     if (session_run(&r->call->session, unit, &reply, err) != 0)
         return -1;
     for (size_t row = 0; row < db_rows(reply, UNSENT); row++)
@@ -338,9 +341,9 @@ static int print(const struct requeue *r, struct err *err)
 {
     char number[5][NUMBER_BYTES];
     const struct output_field fields[] = {
-        { "campaign_id", CELL_TEXT, r->id },        { "lost", CELL_INT, number[0] },
-        { "marked", CELL_INT, number[1] },          { "requeued", CELL_INT, number[2] },
-        { "fast_lane", CELL_INT, number[3] },       { "offsets_forgotten", CELL_INT, number[4] },
+        { "campaign_id", CELL_TEXT, r->id },  { "lost", CELL_INT, number[0] },
+        { "marked", CELL_INT, number[1] },    { "requeued", CELL_INT, number[2] },
+        { "fast_lane", CELL_INT, number[3] }, { "offsets_forgotten", CELL_INT, number[4] },
     };
 
     snprintf(number[0], NUMBER_BYTES, "%zu", r->lost.n);
@@ -373,10 +376,12 @@ static int run(struct call *c, struct err *err)
     int rc = -1;
 
     if (!config->lost)
-        return err_set(err, ERR_CONFIG,
-                       "requeue needs --lost: it sends again what is not in Kafka any more (`retry` "
-                       "builds again what failed)");
-    if (confirm_possible(&c->session, "requeue", err) != 0 || session_ledger(&c->session, err) != 0 ||
+        return err_set(
+            err, ERR_CONFIG,
+            "requeue needs --lost: it sends again what is not in Kafka any more (`retry` "
+            "builds again what failed)");
+    if (confirm_possible(&c->session, "requeue", err) != 0 ||
+        session_ledger(&c->session, err) != 0 ||
         campaign_find(&c->session, c->options.positional[0], r.id, err) != 0)
         return -1;
     if (check_installation(c, err) == 0 && check_group(c, err) == 0)
@@ -390,7 +395,8 @@ const struct verb requeue_verb = {
     .name = "requeue",
     .operands = "CAMPAIGN",
     .help = "sends again the requests of a campaign that are not in Kafka any more",
-    .examples = { "\"R 4.4\" --lost --reason \"the topic was deleted\"", "0197c2a4 --lost -y -o json" },
+    .examples = { "\"R 4.4\" --lost --reason \"the topic was deleted\"",
+                  "0197c2a4 --lost -y -o json" },
     .takes = TAKES_REASON,
     .rows = rows,
     .rows_n = sizeof(rows) / sizeof(rows[0]),

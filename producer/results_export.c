@@ -22,7 +22,8 @@
 #define FLUSH_ROWS 2000 /* a state costs two waits for the disk */
 #define FILE_MODE  0640
 
-struct export {
+struct export
+{
     struct results_stream t;
     struct producer_config form; /* the call's, with the format of an export */
     struct export_state state;
@@ -37,8 +38,9 @@ static int choose_form(struct export *e, const struct call *c, struct err *err)
     if (c->config.output == OUTPUT_TABLE && options_origin(&c->options, "output") == ORIGIN_DEFAULT)
         e->form.output = OUTPUT_JSONL;
     if (e->form.output != OUTPUT_JSONL && e->form.output != OUTPUT_CSV)
-        return err_set(err, ERR_CONFIG, "results export writes jsonl or csv: give -o jsonl or "
-                                        "-o csv");
+        return err_set(err, ERR_CONFIG,
+                       "results export writes jsonl or csv: give -o jsonl or "
+                       "-o csv");
     return 0;
 }
 
@@ -176,7 +178,8 @@ static int load(struct export *e, struct err *err)
     if (e->t.config->state == NULL)
         return 0;
     rc = export_state_load(e->t.config->state, &e->state, err);
-    if (rc < 0 || describe(e, what, err) != 0 || admin_cluster(s->admin, cluster, &brokers, err) != 0)
+    if (rc < 0 || describe(e, what, err) != 0 ||
+        admin_cluster(s->admin, cluster, &brokers, err) != 0)
         return -1;
     e->resumed = rc == 1;
     if (e->resumed)

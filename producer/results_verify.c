@@ -288,8 +288,9 @@ static int take_operand(struct call *c, struct err *err)
     if (c->options.positional_n < 2)
         return 0;
     if (config->campaign != NULL)
-        return err_set(err, ERR_CONFIG, "results verify: give the campaign once, as an operand or "
-                                        "as --campaign");
+        return err_set(err, ERR_CONFIG,
+                       "results verify: give the campaign once, as an operand or "
+                       "as --campaign");
     config->campaign = str_dup(c->options.positional[1]); /* freed with the options */
     return config->campaign != NULL ? 0 : err_set(err, ERR_INTERNAL, "no memory for a name");
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
 #include "common/ledger/notify.h"
@@ -82,7 +83,8 @@ static const struct option_row rows[] = {
 
 void steer_tell(struct db_unit *unit)
 {
-    db_add(unit, "select pg_notify(channel, '" NOTIFY_STEER "') from @worker where channel is not null",
+    db_add(unit,
+           "select pg_notify(channel, '" NOTIFY_STEER "') from @worker where channel is not null",
            0, NULL);
 }
 
@@ -97,6 +99,7 @@ int steer_run(struct call *c, const struct query *q, struct db_reply **ret, stru
         return -1;
     }
     steer_tell(unit);
+    checkpoint("steer.write");
     return session_run(&c->session, unit, ret, err);
 }
 
@@ -116,13 +119,12 @@ static void add_statement(struct query *q, const struct change *ch)
               "   and (w.state = any($2::text[]) or (%s))"
               "   returning c.campaign_id, c.state, c.state_reason),",
               ch->set, ch->again);
-    query_add(q,
-              " deed as (insert into @act (act, target, details, actor, reason) select $3,"
-              "   w.campaign_id::text, jsonb_build_object('name', w.name, 'was', w.state,"
-              "   'state', d.state), $4, $5 from was w join done d using (campaign_id))"
-              " select w.campaign_id, w.name, w.state, coalesce(d.state, w.state),"
-              " d.campaign_id is not null, coalesce(d.state_reason, w.state_reason)"
-              " from was w left join done d using (campaign_id) order by w.campaign_id");
+    query_add(q, " deed as (insert into @act (act, target, details, actor, reason) select $3,"
+                 "   w.campaign_id::text, jsonb_build_object('name', w.name, 'was', w.state,"
+                 "   'state', d.state), $4, $5 from was w join done d using (campaign_id))"
+                 " select w.campaign_id, w.name, w.state, coalesce(d.state, w.state),"
+                 " d.campaign_id is not null, coalesce(d.state_reason, w.state_reason)"
+                 " from was w left join done d using (campaign_id) order by w.campaign_id");
 }
 
 static int write_state(struct call *c, const struct change *ch, const char *id,
@@ -165,10 +167,11 @@ static int ask(struct call *c, const char *id, struct err *err)
     if (session_query(&c->session, &(struct statement){ SQL, 1, &id }, &reply, err) != 0)
         return -1;
     snprintf(what, sizeof(what),
-             "%" PRId64 " items of %" PRId64 " campaign%s end as cancelled and are not built; the %"
-             PRId64 " that run end as they will",
-             db_int(reply, 0, 0, 1), db_int(reply, 0, 0, 0),
-             db_int(reply, 0, 0, 0) == 1 ? "" : "s", db_int(reply, 0, 0, 2));
+             "%" PRId64 " items of %" PRId64
+             " campaign%s end as cancelled and are not built; the %" PRId64
+             " that run end as they will",
+             db_int(reply, 0, 0, 1), db_int(reply, 0, 0, 0), db_int(reply, 0, 0, 0) == 1 ? "" : "s",
+             db_int(reply, 0, 0, 2));
     db_reply_free(reply);
     return confirm_act(&c->session, what, err);
 }
@@ -263,9 +266,9 @@ static int run_cancel(struct call *c, struct err *err)
     return steer(c, &cancel_change, err);
 }
 
-#define STEERS                                                                                   \
-    .operands = "CAMPAIGN|--all", .takes = TAKES_REASON, .rows = rows,                           \
-    .rows_n = sizeof(rows) / sizeof(rows[0]), .own_bytes = sizeof(struct steer_config),          \
+#define STEERS                                                                          \
+    .operands = "CAMPAIGN|--all", .takes = TAKES_REASON, .rows = rows,                  \
+    .rows_n = sizeof(rows) / sizeof(rows[0]), .own_bytes = sizeof(struct steer_config), \
     .operands_max = 1
 
 const struct verb pause_verb = {

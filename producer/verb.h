@@ -91,5 +91,4 @@ extern const struct verb acts_verb;
 extern const struct verb results_verb;
 extern const struct verb dlq_verb;
 
-
 #endif

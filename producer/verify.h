@@ -102,7 +102,7 @@ int verify_record(const struct kafka_record *record, struct result_brief *ret, s
 /* ---- the whole ---- */
 
 struct verify_counts {
-    int64_t published, open, unmarked, beyond; /* items */
+    int64_t published, open, unmarked, beyond;              /* items */
     int64_t read, matched, pruned, foreign, earlier, other; /* results */
 };
 

@@ -12,7 +12,7 @@
 #define PAGE_ITEMS 10000
 
 /* What a fact needs, of item i and its last attempt a. */
-#define FACT_COLUMNS                                                                         \
+#define FACT_COLUMNS                                                                        \
     "i.request_id, i.campaign_id, i.content_guid, i.state, coalesce(i.bundle_id, ''),"      \
     " coalesce(i.bundle_built, ''), coalesce(a.n, i.attempts), i.published_at is not null," \
     " coalesce(extract(epoch from coalesce(i.ended_at, i.published_at)), 0)::bigint"
@@ -31,7 +31,7 @@ enum fact_column {
 };
 
 /* What has not ended is always in: a result of it would be a finding. */
-#define IN_TIME                                                                                 \
+#define IN_TIME                                                                                  \
     " ($1::timestamptz is null or coalesce(i.ended_at, i.published_at, 'infinity'::timestamptz)" \
     " >= $1::timestamptz)"
 

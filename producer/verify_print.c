@@ -190,8 +190,8 @@ static int print_json(const struct verify *v, struct err *err)
     bool whole;
 
     buf_init(&b, JSON_MAX_BYTES);
-    buf_printf(&b, "{\"verified_at\":\"%s\",\"topic\":",
-               clock_format_rfc3339(clock_wall_ms(), now));
+    buf_printf(&b,
+               "{\"verified_at\":\"%s\",\"topic\":", clock_format_rfc3339(clock_wall_ms(), now));
     output_json_text(&b, v->call->session.topics.results);
     buf_str_add(&b, ",\"campaign_id\":");
     output_json_text(&b, v->campaign);

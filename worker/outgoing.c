@@ -12,7 +12,7 @@
 
 #define OWN_HEADERS_MAX   10
 #define ERRORS_PREFIX     "rebuild.errors." /* the first of our own headers has it */
-#define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
+#define HEADER_TEXT_BYTES 1025              /* an error message is cut at 1 KiB */
 /* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
  * broker takes would stop everything behind it. */
 #define DLQ_HEADERS_MAX_BYTES (32 * 1024)
@@ -265,7 +265,8 @@ static void cut_letter(struct outgoing *out, size_t max_bytes)
         return;
     m->key_len = 0;
     m->key = NULL;
-    while (m->headers_n > 0 && strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
+    while (m->headers_n > 0 &&
+           strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
         m->headers++;
         m->headers_n--;
     }

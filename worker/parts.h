@@ -21,10 +21,10 @@ struct part {
     /* The log starts here, beyond the committed base: records wait until the ledger has said what
      * was begun before it. 0: no. */
     int64_t trimmed_to;
-    uint32_t epoch;                      /* +1 at every assignment and revoke */
-    struct tracker *tracker;             /* NULL unless owned */
-    int64_t log_end; /* where the log ended at the assignment */
-    unsigned doubted_in; /* the ledger's answer with a place beyond it; 0: none; recover.c */
+    uint32_t epoch;          /* +1 at every assignment and revoke */
+    struct tracker *tracker; /* NULL unless owned */
+    int64_t log_end;         /* where the log ended at the assignment */
+    unsigned doubted_in;     /* the ledger's answer with a place beyond it; 0: none; recover.c */
     struct held *held_first, *held_last; /* records beyond the window, in offset order */
 };
 

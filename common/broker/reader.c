@@ -118,7 +118,8 @@ struct reader *reader_new(const struct kafka_props *props, const char *topic, in
     r->deadline_ms = clock_boot_ms() + timeout_ms;
     r->timeout_ms = timeout_ms;
     r->admin = admin_new(props, READER_CLIENT_ID, timeout_ms, err);
-    if (r->admin != NULL && find_parts(r, err) == 0 && (r->client = open_client(props, err)) != NULL)
+    if (r->admin != NULL && find_parts(r, err) == 0 &&
+        (r->client = open_client(props, err)) != NULL)
         return r;
     reader_close(r);
     return NULL;
@@ -209,7 +210,8 @@ struct reader *reader_open(const struct kafka_props *props, const char *topic,
 
     if (r == NULL)
         return NULL;
-    if ((start == READER_BEGINNING || start_at_end(r, err) == 0) && reader_start(r, false, err) == 0)
+    if ((start == READER_BEGINNING || start_at_end(r, err) == 0) &&
+        reader_start(r, false, err) == 0)
         return r;
     reader_close(r);
     return NULL;

@@ -1,6 +1,6 @@
 /* Reads a topic without a group, as an audit consumer does: read_committed, explicit partitions.
- * Blocks; for command-line verbs and helper threads. Either reader_open(), or, to choose where each partition begins
- * and ends, reader_new(), changes to reader_spans(), and reader_start(). */
+ * Blocks; for command-line verbs and helper threads. Either reader_open(), or, to choose where each
+ * partition begins and ends, reader_new(), changes to reader_spans(), and reader_start(). */
 #ifndef COMMON_BROKER_READER_H
 #define COMMON_BROKER_READER_H
 

@@ -163,8 +163,8 @@ static int submit_end(struct outbox *o)
     return outbox_submit(o, unit, on_end);
 }
 
-/* Writes down what was delivered, also after an error. The last offsets come before the marks go: an
- * item without a mark whose record is beyond the last offset would look lost. */
+/* Writes down what was delivered, also after an error. The last offsets come before the marks go:
+ * an item without a mark whose record is beyond the last offset would look lost. */
 static void end(struct outbox *o)
 {
     o->ending = true;

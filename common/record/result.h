@@ -56,8 +56,8 @@ void result_done(struct result *r);
  * first, and marked as cut. event time = finished_at. -1: no memory or a member missing. */
 int result_render(const struct result *r, struct buf *out, struct err *err);
 
-/* The same result in at most max_bytes, appended to out, for a broker that takes less: log lines go,
- * then texts are cut, then access checks go. -1: no memory, not a result, or never as short. */
+/* The same result in at most max_bytes, appended to out, for a broker that takes less: log lines
+ * go, then texts are cut, then access checks go. -1: no memory, not a result, or never as short. */
 int result_cut(const char *json, size_t len, size_t max_bytes, struct buf *out);
 
 /* What an audit reader needs of a result. Texts are "" where the result has none. */
@@ -82,9 +82,9 @@ struct result_brief {
 };
 /* Strict on what makes it a result (type, ids, guid, outcome, time), tolerant of the rest. */
 int result_read(const char *json, size_t len, struct result_brief *ret, struct err *err);
-/* The same, and every rule of deploy/schema/events/result.v1.json holds, and its ids agree with each
- * other: the event's id, its cause, subject and key are those of the request and the content. On
- * failure *ret holds source, request_id and campaign_id as far as they can be read. */
+/* The same, and every rule of deploy/schema/events/result.v1.json holds, and its ids agree with
+ * each other: the event's id, its cause, subject and key are those of the request and the content.
+ * On failure *ret holds source, request_id and campaign_id as far as they can be read. */
 int result_check(const char *json, size_t len, struct result_brief *ret, struct err *err);
 
 /* Access checks as JSON text for the ledger's column, and back. */

@@ -177,7 +177,8 @@ static bool is_trace(const char *text)
     static const char form[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
 
     for (size_t i = 0; i < sizeof form - 1; i++)
-        if (form[i] == '-' ? text[i] != '-' : text[i] == '\0' || !strchr("0123456789abcdef", text[i]))
+        if (form[i] == '-' ? text[i] != '-'
+                           : text[i] == '\0' || !strchr("0123456789abcdef", text[i]))
             return false;
     return text[sizeof form - 1] == '\0';
 }
@@ -227,7 +228,9 @@ static bool lines_fit(const cJSON *array)
 
     if (cJSON_GetArraySize(array) > LINES_MAX)
         return false;
-    cJSON_ArrayForEach(line, array) if (!cJSON_IsString(line)) return false;
+    cJSON_ArrayForEach (line, array)
+        if (!cJSON_IsString(line))
+            return false;
     return true;
 }
 
@@ -280,8 +283,7 @@ static int check_checks(const cJSON *top, struct err *err)
 {
     const cJSON *access = object_at(top, "data.access"), *check;
 
-    cJSON_ArrayForEach(check, cJSON_GetObjectItemCaseSensitive(access, "checks"))
-    {
+    cJSON_ArrayForEach (check, cJSON_GetObjectItemCaseSensitive(access, "checks")) {
         if (!cJSON_IsObject(check))
             return err_set(err, ERR_INPUT, "%s is not an object", CHECK_OBJECT);
         for (size_t i = 0; i < sizeof check_rules / sizeof check_rules[0]; i++)

@@ -15,8 +15,11 @@ static const struct step {
     int log_lines;
     size_t text_bytes;
     bool checks;
-} steps[] = { { 10, TEXT_FIELD_MAX_BYTES, true }, { 10, 256, true }, { 0, 256, true },
-              { 0, 64, true },                    { 0, 64, false } };
+} steps[] = { { 10, TEXT_FIELD_MAX_BYTES, true },
+              { 10, 256, true },
+              { 0, 256, true },
+              { 0, 64, true },
+              { 0, 64, false } };
 
 static bool cut_text(cJSON *text, size_t max_bytes)
 {

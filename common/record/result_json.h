@@ -1,4 +1,5 @@
-/* A result that is parsed: what result_read.c and result_check.c share. Private to common/record. */
+/* A result that is parsed: what result_read.c and result_check.c share. Private to common/record.
+ */
 #ifndef COMMON_RECORD_RESULT_JSON_H
 #define COMMON_RECORD_RESULT_JSON_H
 

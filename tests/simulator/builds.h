@@ -107,7 +107,8 @@ struct build *builds_find_task(const struct builds *builds,
 struct job *builds_find_job(const struct item *item, const char *key, struct build **ret_build);
 
 void builds_kill(struct builds *builds, struct build *build, int64_t now_us);
-void builds_release(struct builds *builds, size_t most, int64_t now_us); /* the oldest held builds end now */
+void builds_release(struct builds *builds, size_t most,
+                    int64_t now_us); /* the oldest held builds end now */
 void builds_forget_task(struct builds *builds, struct build *build);
 
 /* The replica forgets its tasks; its running builds go on without one, or die. */

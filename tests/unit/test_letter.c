@@ -9,16 +9,26 @@
 
 #include <cmocka.h>
 
-#define H(name, value)                      \
-    {                                       \
+#define H(name, value)                    \
+    {                                     \
         name, value, sizeof(value "") - 1 \
     }
 
 static void a_place_is_a_partition_and_an_offset(void **state)
 {
-    static const char *const bad[] = { "",     "3",      "3:",   ":3",        "-1:3",
-                                       "3:-1", "3:4:5",  "a:1",  "1: 2",      "4294967296:1",
-                                       "1:x",  "1:99999999999999999999", "99999999999999999999999999999999999:1" };
+    static const char *const bad[] = { "",
+                                       "3",
+                                       "3:",
+                                       ":3",
+                                       "-1:3",
+                                       "3:-1",
+                                       "3:4:5",
+                                       "a:1",
+                                       "1: 2",
+                                       "4294967296:1",
+                                       "1:x",
+                                       "1:99999999999999999999",
+                                       "99999999999999999999999999999999999:1" };
     struct letter_place p;
     char text[LETTER_PLACE_BYTES];
 

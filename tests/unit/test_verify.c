@@ -242,17 +242,14 @@ static void items_are_found_by_their_id(void **state)
     verify_items_done(&items);
 }
 
-static const struct verify_fact fact = { .campaign = "c",
-                                         .guid = GUID,
-                                         .outcome = "succeeded",
-                                         .bundle = "1",
-                                         .built = "2",
-                                         .attempt = 1 };
+static const struct verify_fact fact = {
+    .campaign = "c", .guid = GUID, .outcome = "succeeded", .bundle = "1", .built = "2", .attempt = 1
+};
 
 static void whatever_must_be_equal_changes_the_digest_and_is_named(void **state)
 {
     struct verify_fact others[] = { fact, fact, fact, fact, fact, fact };
-    static const char *const words[] = { "campaign", "content", "outcome",
+    static const char *const words[] = { "campaign",         "content",      "outcome",
                                          "bundle asked for", "bundle built", "attempt" };
     char why[320];
 
