@@ -24,7 +24,7 @@ OUTWARD = set("""
     consumer_close
     producer_send
     txn_new txn_init txn_begin txn_produce txn_send_offsets txn_commit txn_abort
-    admin_create_topic admin_alter_topic admin_delete_records
+    admin_create_topic admin_alter_topic admin_delete_records admin_forget_offset
     http_start
 """.split())
 # What stays in the process, only waits, or only looks without anything being begun.
@@ -35,10 +35,11 @@ LOCAL = set("""
     consumer_generation consumer_group kafka_group_free consumer_pause consumer_resume
     consumer_watermarks consumer_last_poll_ms consumer_free
     producer_new producer_in_flight producer_fatal producer_free
-    txn_brokers_answer txn_free
+    txn_brokers_answer txn_free txn_too_large
     admin_new admin_free admin_cluster admin_topic_partitions admin_topic_setting admin_watermarks
-    admin_group_members admin_group_offset
-    reader_open reader_open_since reader_next reader_at_end reader_close
+    admin_group_members admin_group_offset admin_partition_of
+    reader_open reader_open_since reader_new reader_partitions reader_spans reader_offsets_at
+    reader_partition_of reader_start reader_next reader_at_end reader_close
     http_new http_cancel http_active http_resolver http_free
 """.split())
 # Functions that do an act in the name of their callers: these have the checkpoint, since they know
@@ -57,7 +58,9 @@ READS = {
     ("producer/enqueue_sql.c", "enqueue_count"),
     ("producer/enqueue_sql.c", "enqueue_look_up"),
     ("producer/enqueue_sql.c", "enqueue_say_missing"),
+    ("producer/limit.c", "replica_exists"),
     ("producer/migrate.c", "grant_roles"),
+    ("producer/steer.c", "ask"),
     ("producer/topics.c", "check_lost"),
     ("producer/topics.c", "installation_read"),
 }

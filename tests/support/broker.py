@@ -2,8 +2,14 @@
 
 import json
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka import (Consumer, IsolationLevel, KafkaError, KafkaException, Producer,
+                             TopicPartition)
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+                                   OffsetSpec)
+
+from waiting import wait_until
+
+STABLE_S = 60  # a worker's transaction is ended 10 s after its time-out, of 10 s at most
 
 
 class Record:
@@ -51,6 +57,18 @@ class Broker:
 
     def partitions(self, topic):
         return sorted(self.admin.list_topics(topic, timeout=15).topics[topic].partitions)
+
+    def ends(self, topic, isolation=IsolationLevel.READ_UNCOMMITTED):
+        """{partition: the offset after its last record, or after the last that is stable}"""
+        asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in self.partitions(topic)}
+        found = self.admin.list_offsets(asked, isolation_level=isolation, request_timeout=15)
+        return {key.partition: future.result().offset for key, future in found.items()}
+
+    def await_stable(self, topic):
+        """Waits until no transaction is open: that of a worker which died in it hides what others
+        have committed after it, until the broker ends it."""
+        wait_until(lambda: self.ends(topic) == self.ends(topic, IsolationLevel.READ_COMMITTED),
+                   STABLE_S, f"no transaction is open on {topic}")
 
     def read(self, topic, committed=True, deadline_s=30):
         """Every record of topic up to its end, in the order of partitions and offsets. The end is

@@ -221,6 +221,7 @@ class Pool:
         items = {str(row["request_id"]) for row in self.sql(
             "select request_id from item where %(c)s::text is null or campaign_id::text = %(c)s",
             {"c": campaign})}
+        self.broker.await_stable(self.topic("results"))
         results = [r for r in self.results()
                    if campaign is None or r.value["data"]["campaign"]["id"] == campaign]
         counts = collections.Counter(r.request_id for r in results)

@@ -30,7 +30,9 @@ class Case:
 
     def __init__(self, stack, pool):
         self.stack, self.pool = stack, pool
-        pool.producer("topics", "apply", "--partitions", "2")
+        # on a machine that has much to do the only broker may have lost its controller for a second
+        wait_until(lambda: pool.producer("topics", "apply", "--partitions", "2", status=None)
+                   .returncode == 0, LIMIT_S, "the topics are there")
         pool.connect = SimulatedConnect(os.path.join(pool.logs, "simulator"), items=ITEMS,
                                         build_ms=(30, 60), static_share=0, unmanaged_share=0)
         pool.connect.limit(1)
@@ -218,6 +220,32 @@ def takes_over_publishing(case, **env):
     """enqueue died with nothing published; the lease lapses, and a worker does it."""
     case.beside()
     case.main(status=None, env={"REBUILD_CHECKPOINT": "outbox.page:1"})
+    worker = case.worker(**env)
+    case.finish()
+    return worker
+
+
+def takes_over_lost_outcomes(case, **env):
+    """The last words of another worker are lost with the ledger's last seconds: a result is out,
+    and nobody but the result topic knows what it says."""
+    case.begin()
+    case.worker()
+    case.finish()
+    case.pool.workers[0].kill()
+    request = case.ask("update item set state = 'running', ended_at = null, published_at = null"
+                       " where content_guid::text = %s returning request_id", case.guids[3])[0]
+    case.ask("update attempt set ended_at = null where request_id = %s returning 1", request)
+    case.ask("update campaign set state = 'open', ended_at = null where campaign_id = (select"
+             " campaign_id from item where request_id = %s) returning 1", request)
+    worker = case.worker(**env)
+    case.finish()
+    return worker
+
+
+def finds_replicas(case, **env):
+    """A worker that knows one address only, behind which it finds the replicas."""
+    case.pool.extra_env["REBUILD_REPLICAS"] = ""
+    case.begin()
     worker = case.worker(**env)
     case.finish()
     return worker

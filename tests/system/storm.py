@@ -16,8 +16,6 @@ import sys
 import time
 
 import psycopg
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # pytest.ini names these for tests; this file is a program as well.
@@ -204,35 +202,21 @@ def ended(pool, campaign):
         return False
 
 
-def offsets(pool, topic, spec, isolation=IsolationLevel.READ_UNCOMMITTED):
-    asked = {TopicPartition(topic, p): spec for p in pool.broker.partitions(topic)}
-    found = pool.broker.admin.list_offsets(asked, isolation_level=isolation, request_timeout=15)
-    return {key.partition: future.result().offset for key, future in found.items()}
-
-
 def assert_nothing_left(pool):
     """The ledger, the group's offsets and the log of results are at rest."""
     assert pool.count("attempt where ended_at is null") == 0, "attempts are open"
     unpublished = pool.sql("select request_id, state from item where published_at is null")
     assert not unpublished, f"{len(unpublished)} items are not published: {unpublished[:5]}"
     for name in ("results", "dlq"):
-        await_no_transaction(pool, pool.topic(name))
+        pool.broker.await_stable(pool.topic(name))
     for name in ("requests", "requests.high"):
         await_all_committed(pool, pool.topic(name))
-
-
-def await_no_transaction(pool, topic):
-    """What a read_committed consumer may read goes to the end of the log."""
-    def settled():
-        return (offsets(pool, topic, OffsetSpec.latest())
-                == offsets(pool, topic, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED))
-    wait_until(settled, 30, f"no transaction is open on {topic}")
 
 
 def await_all_committed(pool, topic):
     """Every record that was ever read is behind the base: no offset stands open for ever, and no
     transaction holds one back."""
-    ends = {p: n for p, n in offsets(pool, topic, OffsetSpec.latest()).items() if n > 0}
+    ends = {p: n for p, n in pool.broker.ends(topic).items() if n > 0}
 
     def behind():
         committed = pool.broker.committed(pool.prefix + "workers", topic)
