@@ -12,6 +12,7 @@
 #include "worker/donemap.h"
 #include "worker/publisher.h"
 #include "worker/results.h"
+#include "worker/stall.h"
 
 struct event_timer;
 struct group_ref;
@@ -31,8 +32,8 @@ struct results {
     size_t offsets_n;
     struct txn_message *messages; /* a letter may go with each result */
     size_t messages_n;
-    size_t bytes;       /* of all that is pending or under way */
-    size_t limit_bytes; /* of a message and of a transaction, learnt from the broker; 0: none */
+    size_t bytes;           /* of all that is pending or under way */
+    size_t limit_bytes;     /* of a message and of a transaction, learnt from the broker; 0: none */
     int64_t pause_until_ms; /* even the shortest message was refused */
     struct group_ref *group; /* of the present assignment */
     struct group_ref *batch_group;
@@ -40,6 +41,7 @@ struct results {
     int64_t success_ms; /* last committed transaction, or nothing was pending */
     results_flushed_fn *flushed;
     bool checking_brokers;
+    struct stall stall;
 };
 
 /* Sends what is pending and owned, with the base and map of every partition that changed; does

@@ -18,7 +18,8 @@ int results_init(struct worker *w); /* -1: no memory */
 /* Ends the publisher thread. false: it is stuck; leave by _exit, free nothing. */
 bool results_stop(struct worker *w, int wait_ms);
 void results_done(struct worker *w);
-/* Once a second: exits 75 when brokers answer but the publisher has been in one call for 120 s. */
+/* Once a second: exits 75 when brokers answer, and go on to, but the publisher has been in one call
+ * for 120 s. */
 void results_watch(struct worker *w);
 /* Rows of SQL_RESULTS: renders the result of each work that waits for one (SETTLING or ENDING ->
  * RESULT) and queues it. Orphans wait until their partition is known. */
@@ -29,8 +30,8 @@ void results_offset_done(struct worker *w, struct part *part, int64_t offset);
  * offset. */
 void results_dead_letter(struct worker *w, struct part *part, const struct kafka_record *record,
                          const struct dead_letter_why *why);
-/* What waits to go out fills its memory: no more records are read from this lane, until there is room
- * again (half of it). */
+/* What waits to go out fills its memory: no more records are read from this lane, until there is
+ * room again (half of it). */
 bool results_full(const struct worker *w, int lane);
 bool results_roomy(const struct worker *w);
 bool results_healthy(const struct worker *w); /* false: admission stops (queue full, stalled) */

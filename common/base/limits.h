@@ -8,13 +8,13 @@
 #define REQUEST_MAX_BYTES  (64 * 1024) /* max.message.bytes of the request topics */
 #define RESULT_MAX_BYTES \
     (128 * 1024) /* a longer result has its texts cut; the topic allows 256 KiB */
-#define DLQ_VALUE_MAX_BYTES                                                                     \
-    (192 * 1024)                       /* a longer dead letter is cut, room for headers is left \
-                                        */
-#define PUBLISH_EVERY_MS         100   /* a transaction costs 10-20 ms whatever it carries */
-#define PUBLISH_BATCH_RESULTS    1000  /* results in one transaction */
-#define PUBLISH_QUEUE_RESULTS    20000 /* results waiting in memory: then no new builds start */
-#define PUBLISH_QUEUE_BYTES      (64 * 1024 * 1024) /* the same in bytes: dead letters are long */
+#define DLQ_VALUE_MAX_BYTES                                                                  \
+    (192 * 1024)                    /* a longer dead letter is cut, room for headers is left \
+                                     */
+#define PUBLISH_EVERY_MS      100   /* a transaction costs 10-20 ms whatever it carries */
+#define PUBLISH_BATCH_RESULTS 1000  /* results in one transaction */
+#define PUBLISH_QUEUE_RESULTS 20000 /* results waiting in memory: then no new builds start */
+#define PUBLISH_QUEUE_BYTES   (64 * 1024 * 1024) /* the same in bytes: dead letters are long */
 #define EXTERNAL_MAX_BYTES \
     (16 * 1024 * 1024) /* records of others that wait for their insert: then no more are read */
 #define RESULT_CUT_MIN_BYTES \
@@ -23,6 +23,7 @@
 #define HANDOFF_WAIT_MS          500   /* last batch at SIGTERM: exit stays under a second */
 #define TXN_STALL_ADMISSION_MS   45000 /* no successful transaction for this long: start no build */
 #define TXN_STALL_EXIT_MS        120000 /* one call of the publisher thread for this long: exit 75 */
+#define BROKERS_BACK_MS          30000  /* what they answer before counts for nothing: reconnects */
 #define CONSUMER_TICK_MS         200    /* the queue is served at least this often (kafka.md 0.7) */
 #define CONSUMER_EVENTS_PER_TURN 1000   /* then the loop gets its turn */
 
@@ -50,7 +51,7 @@
 #define LOG_LINE_MAX_BYTES    1024
 #define COOKIES_MAX_BYTES     4096
 #define COOKIE_HEADER_BYTES   (COOKIES_MAX_BYTES + 64)
-#define ACCESS_PATHS_MAX      16 /* access paths validated per item */
+#define ACCESS_PATHS_MAX      16   /* access paths validated per item */
 #define CHECKING_MAX          1000 /* built items that are validated or wait: then no new builds */
 #define REPLICAS_MAX          256
 #define CONNECT_TIMEOUT_MS    10000
