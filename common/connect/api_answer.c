@@ -87,9 +87,9 @@ static struct api_verdict no_answer(const struct http_answer *a, enum api_route 
     v.unreadable = a->failure == HTTP_BAD_ANSWER || (a->failure == HTTP_TIMEOUT && a->status != 0);
     /* A replica that hangs, or a path to it that is half open, takes connections and answers
      * nothing: without the breaker it would get one build after the other. */
-    v.connection_failed = v.connection_failed ||
-                          ((a->failure == HTTP_LOST || a->failure == HTTP_TIMEOUT) &&
-                           a->status == 0);
+    v.connection_failed =
+        v.connection_failed ||
+        ((a->failure == HTTP_LOST || a->failure == HTTP_TIMEOUT) && a->status == 0);
     if (v.unreadable && a->failure == HTTP_TIMEOUT)
         str_copy(v.msg, sizeof v.msg, "the answer began and did not end within the time-out");
     if (v.what == API_TRY_LATER && route == API_ROUTE_BUILD)
