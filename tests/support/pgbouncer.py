@@ -1,5 +1,6 @@
-"""PgBouncer in transaction mode before the tests' PostgreSQL. Each transaction gets a server connection
-of its own, so nothing that lives in a session works: LISTEN, SET, named statements, advisory locks."""
+"""PgBouncer in transaction mode before the tests' PostgreSQL. Each transaction gets a server
+connection of its own, so nothing that lives in a session works: LISTEN, SET, named statements.
+"""
 
 import os
 import shutil
@@ -50,7 +51,7 @@ class PgBouncer(Service):
         return os.path.join(self.state["base"], name)
 
     def command(self):
-        program = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+        program = shutil.which("pgbouncer", path=f"/usr/sbin:/usr/local/sbin:{os.environ['PATH']}")
         if not program:
             raise ServiceError("pgbouncer is not installed (make deps SET=check)")
         return [program, self.path("conf")]

@@ -104,8 +104,8 @@ class Proxy:
             self.toxic("timeout", stream, timeout=0)
 
     def resets(self, after_ms):
-        """Every connection is reset, so long after the server began to answer; the client gets nothing
-        of the answer."""
+        """Every connection is reset, so long after the server began to answer; the client gets
+        nothing of the answer."""
         self.toxic("reset_peer", DOWN, timeout=after_ms)
 
     def cut_after(self, n):

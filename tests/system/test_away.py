@@ -1,6 +1,6 @@
-"""Kafka, PostgreSQL, a replica, all replicas: away, and back. What the workers do meanwhile, what they
-say, and that they come back by themselves and nothing is lost or built again. AWAY_SECONDS=120 keeps
-each away for so much longer than what is asserted needs."""
+"""Kafka, PostgreSQL, a replica, all replicas: away, and back. What the workers do meanwhile, what
+they say, and that they come back by themselves and nothing is lost or built again. AWAY_SECONDS=120
+keeps each away for so much longer than what is asserted needs."""
 
 import pytest
 
@@ -131,7 +131,8 @@ def test_all_replicas_are_away(pool, begun, links):
     assert pool.count("item where state not in ('running', 'waiting')") == 0
     assert connect.state()["builds"] == SLOTS
     for worker in workers:
-        assert (worker.get("/readyz")[0], worker.get("/livez")[0]) == (200, 200), "nothing to mend here"
+        probes = [worker.get(path)[0] for path in ("/readyz", "/livez")]
+        assert probes == [200, 200], "a restart would mend nothing"
     for proxy in links.replicas.values():
         proxy.up()
     assert_well(pool, workers, campaign)

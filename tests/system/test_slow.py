@@ -1,5 +1,5 @@
-"""Kafka, PostgreSQL or a replica that answer late, little at a time, not at all, or half: a campaign comes
-through all of it, each item with one result and one build, by the processes that began it.
+"""Kafka, PostgreSQL or a replica that answer late, little at a time, not at all, or half: a
+campaign comes through, each item with one result and one build, by the processes that began it.
 
 Which fault shows how is asserted by the worker's own words; how fast it is, nowhere."""
 
@@ -15,14 +15,15 @@ pytestmark = pytest.mark.deadline(200)
 
 @pytest.fixture
 def run(pool, connect_with, links):
-    """run(bad, seen, ...): a campaign in which bad(links) begins while builds run on every replica; when seen(workers)
-    is true, or the campaign at its end, all is well again."""
-    def run_it(bad, seen=None, **env):
+    """run(bad, seen): a campaign in which bad() happens while builds run on every replica. When
+    seen(workers) is true, or the campaign is at its end, all is well again."""
+    def run_it(bad, seen=None):
         connect = connect_with(items=N, build_ms=(50, 150), limit=6)
-        # a broker that owes an answer is given up after 3 s, a replica after 2 s, PostgreSQL after 6 s
-        workers = [pool.worker("-X", "socket.timeout.ms=3000", **links.env(), REBUILD_TASK_WAIT="1s",
-                               REBUILD_LOST_AFTER="2s", REBUILD_DATABASE_TIMEOUT="1s",
-                               CONNECT_REQUEST_TIMEOUT="2", REBUILD_ACCESS_TIMEOUT="2s", **env)
+        # who owes an answer is given up: a broker after 3 s, a replica 2 s, PostgreSQL 6 s
+        soon = {"REBUILD_TASK_WAIT": "1s", "REBUILD_LOST_AFTER": "2s",
+                "REBUILD_DATABASE_TIMEOUT": "1s", "CONNECT_REQUEST_TIMEOUT": "2",
+                "REBUILD_ACCESS_TIMEOUT": "2s"}
+        workers = [pool.worker("-X", "socket.timeout.ms=3000", **links.env(), **soon)
                    for _ in range(2)]
         connect.hold()
         # every replica has free slots, too: builds are posted into the fault
@@ -49,6 +50,11 @@ def run(pool, connect_with, links):
 def said(event, text="", n=1):
     """Seen when this many lines of all workers have the event and the text."""
     return lambda workers: sum(text in e["msg"] for w in workers for e in w.events(event)) >= n
+
+
+def all_said(event, text):
+    """Seen when each worker has said it."""
+    return lambda workers: all(said(event, text)([w]) for w in workers)
 
 
 # ---- late ----------------------------------------------------------------------------------------
@@ -86,13 +92,11 @@ def test_a_replica_takes_20_kib_a_second(run, links):
 
 
 def test_kafka_is_half_open(run, links):
-    run(links.kafka.half_open,
-        lambda workers: all(said("kafka.revoked", "lost")([w]) for w in workers))
+    run(links.kafka.half_open, all_said("kafka.revoked", "lost"))
 
 
 def test_postgresql_is_half_open(run, links):
-    run(links.postgres.half_open,
-        lambda workers: all(said("postgresql.down", "has not answered for 6000 ms")([w]) for w in workers))
+    run(links.postgres.half_open, all_said("postgresql.down", "has not answered for 6000 ms"))
 
 
 def test_a_replica_is_half_open(run, links):
