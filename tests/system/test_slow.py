@@ -1,5 +1,5 @@
-"""Kafka, PostgreSQL or a replica that answer late, little at a time, not at all, or half: a campaign
-comes through all of it, each item with one result and one build, by the processes that began it.
+"""Kafka, PostgreSQL or a replica that answer late, little at a time, not at all, or half: a
+campaign comes through, each item with one result and one build, by the processes that began it.
 
 Which fault shows how is asserted by the worker's own words; how fast it is, nowhere."""
 
