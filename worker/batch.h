@@ -31,8 +31,8 @@ struct results {
     size_t offsets_n;
     struct txn_message *messages; /* a letter may go with each result */
     size_t messages_n;
-    size_t bytes;       /* of all that is pending or under way */
-    size_t limit_bytes; /* of a message and of a transaction, learnt from the broker; 0: none */
+    size_t bytes;           /* of all that is pending or under way */
+    size_t limit_bytes;     /* of a message and of a transaction, learnt from the broker; 0: none */
     int64_t pause_until_ms; /* even the shortest message was refused */
     struct group_ref *group; /* of the present assignment */
     struct group_ref *batch_group;

@@ -112,9 +112,8 @@ bool external_roomy(const struct worker *w)
 
 static struct dead_letter_why why_of(const char *stage, const char *why)
 {
-    return (struct dead_letter_why){ .error_class = "request.invalid",
-                                     .stage = stage,
-                                     .message = why };
+    return (
+        struct dead_letter_why){ .error_class = "request.invalid", .stage = stage, .message = why };
 }
 
 void external_refuse(struct worker *w, struct work *work, const char *stage, const char *why)

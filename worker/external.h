@@ -1,8 +1,8 @@
 /* Requests that the ledger does not know. Made by somebody else (another source): an item of an
- * external campaign is inserted and built like any other. A record that is no request but says whose
- * it is: an item that ends as rejected is inserted, and its result goes out with the dead letter;
- * where the id is another request's, the dead letter goes alone. With our own source and an unknown
- * campaign: the ledger lost it; held and alarmed, not built. */
+ * external campaign is inserted and built like any other. A record that is no request but says
+ * whose it is: an item that ends as rejected is inserted, and its result goes out with the dead
+ * letter; where the id is another request's, the dead letter goes alone. With our own source and an
+ * unknown campaign: the ledger lost it; held and alarmed, not built. */
 #ifndef WORKER_EXTERNAL_H
 #define WORKER_EXTERNAL_H
 
@@ -29,8 +29,9 @@ struct externals { /* all zero: none */
  * with this id is kept already: does nothing. -1: no memory. */
 int external_note(struct worker *w, const struct req *req, const struct request *request,
                   const struct kafka_record *record);
-/* The same for a record that was not read for this reason, whose request id is req->id. 1: it is the
- * id of a request at work here, so that the record is a dead letter and no more; -1: no memory. */
+/* The same for a record that was not read for this reason, whose request id is req->id. 1: it is
+ * the id of a request at work here, so that the record is a dead letter and no more; -1: no memory.
+ */
 int external_note_broken(struct worker *w, const struct req *req, const struct kafka_record *record,
                          const struct err *why);
 /* The records kept fill their memory: no more are read from this lane until half of it is free. */

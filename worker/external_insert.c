@@ -128,8 +128,8 @@ static int add_rejected(struct worker *w, struct db_unit *unit, const struct ext
     static const char *const campaign[4] = { NO_CAMPAIGN };
     char id[UUID_TEXT_BYTES], guid[UUID_TEXT_BYTES], lane[8], partition[16], offset[24];
     struct request_ids ids;
-    const char *params[9] = { id, NO_CAMPAIGN, guid, e->why, lane, partition, offset, w->id,
-                              w->version };
+    const char *params[9] = { id,        NO_CAMPAIGN, guid,  e->why,    lane,
+                              partition, offset,      w->id, w->version };
 
     if (!request_read_ids(record->value, record->value_len, &ids))
         return -1;

@@ -19,7 +19,7 @@ struct external {
     const struct part *part;
     int64_t offset;
     struct kept_record *kept;
-    char *why;      /* not NULL: no request, for this reason */
+    char *why; /* not NULL: no request, for this reason */
     bool inserting;
     bool inserted; /* the ledger said so; not found after that, it was refused in silence */
     UT_hash_handle hh;

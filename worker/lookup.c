@@ -98,9 +98,9 @@ static void judge(struct worker *w, struct work *work, const struct api_job *job
     }
 }
 
-/* Only a restore that began after the build's intent can be this build's. Where the content read had
- * no Date, the intent's age is taken from Connect's clock as this answer tells it. false: it does
- * not. */
+/* Only a restore that began after the build's intent can be this build's. Where the content read
+ * had no Date, the intent's age is taken from Connect's clock as this answer tells it. false: it
+ * does not. */
 static bool know_since(struct worker *w, struct work *work, const struct http_answer *answer)
 {
     struct attempt *a = &work->attempt;

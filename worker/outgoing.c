@@ -12,7 +12,7 @@
 
 #define OWN_HEADERS_MAX   10
 #define ERRORS_PREFIX     "rebuild.errors." /* the first of our own headers has it */
-#define HEADER_TEXT_BYTES 1025 /* an error message is cut at 1 KiB */
+#define HEADER_TEXT_BYTES 1025              /* an error message is cut at 1 KiB */
 /* With DLQ_VALUE_MAX_BYTES and our own headers below the topic's 256 KiB: a dead letter that no
  * broker takes would stop everything behind it. */
 #define DLQ_HEADERS_MAX_BYTES (32 * 1024)
@@ -26,14 +26,21 @@ struct gathered {
     size_t texts_n;
 };
 
-void outgoing_free(struct outgoing *out)
+/* A letter has none of its own. */
+static void free_one(struct outgoing *out)
 {
     if (out == NULL)
         return;
-    outgoing_free(out->letter);
     free(out->value);
     free(out->copied);
     free(out);
+}
+
+void outgoing_free(struct outgoing *out)
+{
+    if (out != NULL)
+        free_one(out->letter);
+    free_one(out);
 }
 
 void outgoing_free_all(struct list *l)
@@ -264,22 +271,30 @@ static void cut_letter(struct outgoing *out, size_t max_bytes)
         return;
     m->key_len = 0;
     m->key = NULL;
-    while (m->headers_n > 0 && strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
+    while (m->headers_n > 0 &&
+           strncmp(m->headers[0].name, ERRORS_PREFIX, strlen(ERRORS_PREFIX)) != 0) {
         m->headers++;
         m->headers_n--;
     }
 }
 
-void outgoing_cut(struct outgoing *out, size_t max_bytes)
+static void cut_one(struct outgoing *out, size_t max_bytes)
 {
     size_t own = out->bytes - (out->letter == NULL ? 0 : out->letter->bytes);
 
-    if (out->letter != NULL)
-        outgoing_cut(out->letter, max_bytes);
     if (own > max_bytes && out->dead_letter)
         cut_letter(out, max_bytes);
     else if (own > max_bytes)
         cut_result(out, max_bytes - (own - out->message.value_len));
+}
+
+void outgoing_cut(struct outgoing *out, size_t max_bytes)
+{
+    cut_one(out, max_bytes);
+    if (out->letter != NULL) {
+        cut_one(out->letter, max_bytes);
+        weigh(out->letter);
+    }
     weigh(out);
 }
 

@@ -45,9 +45,9 @@ struct outgoing *outgoing_dead_letter(struct part *part, const struct kafka_reco
                                       const struct dead_letter_why *why, const char *topic,
                                       const char *worker_id);
 void outgoing_add_letter(struct outgoing *out, struct outgoing *letter); /* takes it */
-/* Cuts texts (a result's, marked as cut; the record of a dead letter, then its headers and key) until
- * the message is no larger than max_bytes, at least RESULT_CUT_MIN_BYTES; the letter by itself. What
- * cannot be made so small is left as small as it can be. */
+/* Cuts texts (a result's, marked as cut; the record of a dead letter, then its headers and key)
+ * until the message is no larger than max_bytes, at least RESULT_CUT_MIN_BYTES; the letter by
+ * itself. What cannot be made so small is left as small as it can be. */
 void outgoing_cut(struct outgoing *out, size_t max_bytes);
 void outgoing_free(struct outgoing *out);
 void outgoing_free_all(struct list *l);

@@ -189,7 +189,8 @@ static enum publish_verdict transact(struct publisher *p, const struct publish_b
         r = txn_abort(p->txn, &abort_err);
         call_ends(p);
     }
-    too_large = txn_too_large(p->txn); /* the broker's word for it comes with the delivery reports */
+    too_large =
+        txn_too_large(p->txn); /* the broker's word for it comes with the delivery reports */
     if (too_large)
         err->kind = ERR_INPUT;
     if (r != TXN_OK || too_large) /* 2.0.2 skips sequence numbers after the broker's refusal */

@@ -144,8 +144,8 @@ static void refuse(struct part *part, const char *why)
 }
 
 /* A place beyond the end of the log: it may have grown since its end was asked for. If it still is
- * at the next look, after the first fetch, the records are not those that the ledger speaks of: what
- * waits is forgotten, builds are orphans. */
+ * at the next look, after the first fetch, the records are not those that the ledger speaks of:
+ * what waits is forgotten, builds are orphans. */
 static void doubt(struct worker *w, struct part *part, int64_t offset)
 {
     int64_t low, high;

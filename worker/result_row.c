@@ -92,10 +92,11 @@ static void read_outcome(struct worker *w, const struct result_row *r, struct re
     }
     if (access_checks_decode(db_text(r->reply, r->statement, r->row, RES_CHECKS), &res->checks,
                              &res->checks_n) != 0)
-        log_error("result.access_checks",
-                  LOG_FIELDS(LOG_S("request_id", db_text(r->reply, r->statement, r->row, RES_REQUEST))),
-                  "access_checks of this item is not what a worker writes there; its result goes out "
-                  "without them");
+        log_error(
+            "result.access_checks",
+            LOG_FIELDS(LOG_S("request_id", db_text(r->reply, r->statement, r->row, RES_REQUEST))),
+            "access_checks of this item is not what a worker writes there; its result goes out "
+            "without them");
 }
 
 int result_row_read(struct worker *w, const struct result_row *row, struct result *ret,

@@ -155,8 +155,8 @@ static void log_ended(struct worker *w, const struct work *work, const struct re
     log_info("item.ended", fields, "%s", res->error_message != NULL ? res->error_message : "done");
 }
 
-/* Not rendered: our own fault, or a row that somebody changed by hand. The others go on; this one is
- * tried again, and said again, every minute. */
+/* Not rendered: our own fault, or a row that somebody changed by hand. The others go on; this one
+ * is tried again, and said again, every minute. */
 static void hold(struct worker *w, struct work *work, const char *why)
 {
     char id[UUID_TEXT_BYTES];

@@ -29,8 +29,8 @@ void results_offset_done(struct worker *w, struct part *part, int64_t offset);
  * offset. */
 void results_dead_letter(struct worker *w, struct part *part, const struct kafka_record *record,
                          const struct dead_letter_why *why);
-/* What waits to go out fills its memory: no more records are read from this lane, until there is room
- * again (half of it). */
+/* What waits to go out fills its memory: no more records are read from this lane, until there is
+ * room again (half of it). */
 bool results_full(const struct worker *w, int lane);
 bool results_roomy(const struct worker *w);
 bool results_healthy(const struct worker *w); /* false: admission stops (queue full, stalled) */

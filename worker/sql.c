@@ -418,10 +418,9 @@ const char SQL_EXTERNAL_ITEM[] =
     " on i.campaign_id = c.campaign_id where c.campaign_id = $2::uuid and c.external"
     " group by c.campaign_id on conflict (request_id) do nothing";
 /* $1 campaign id: items get their ranks one after the other */
-const char SQL_EXTERNAL_LOCK[] =
-    "select 1 from @campaign where campaign_id = $1::uuid for update";
-/* $1 request id, $2 campaign id, $3 guid, $4 why, $5 to $7 place, $8 worker, $9 version: the item of
- * a record that is no request. Where the id is known already, nothing. */
+const char SQL_EXTERNAL_LOCK[] = "select 1 from @campaign where campaign_id = $1::uuid for update";
+/* $1 request id, $2 campaign id, $3 guid, $4 why, $5 to $7 place, $8 worker, $9 version: the item
+ * of a record that is no request. Where the id is known already, nothing. */
 const char SQL_EXTERNAL_REJECTED[] =
     "insert into @item (request_id, campaign_id, rank, lane, content_guid, state, ended_at,"
     " error_class, error_message, place_lane, place_partition, place_offset, worker_id,"

@@ -29,8 +29,8 @@ struct waiting {
     struct wait_list *slot, *start, *due;
     struct wait_list *keyed[WAIT_REASONS]; /* uthash heads, by key; empty lists are freed */
     struct list turns;                     /* of all keyed lists; the first one's turn is next */
-    struct wait_campaign *campaigns; /* uthash head, by id; none is without requests */
-    struct list campaign_turns;      /* of all campaigns; the first one's turn is next */
+    struct wait_campaign *campaigns;       /* uthash head, by id; none is without requests */
+    struct list campaign_turns;            /* of all campaigns; the first one's turn is next */
     size_t n[WAIT_REASONS];
     size_t total;
 };

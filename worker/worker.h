@@ -106,7 +106,8 @@ struct worker {
 
 /* Ends the loop with this exit code; the first one stays. */
 void worker_exit(struct worker *w, int code);
-/* May a new build start now? Mode, bounds of builds and validations, publisher and ledger healthy. */
+/* May a new build start now? Mode, bounds of builds and validations, publisher and ledger healthy.
+ */
 bool worker_may_start(const struct worker *w);
 
 #endif

@@ -8,13 +8,13 @@
 #define REQUEST_MAX_BYTES  (64 * 1024) /* max.message.bytes of the request topics */
 #define RESULT_MAX_BYTES \
     (128 * 1024) /* a longer result has its texts cut; the topic allows 256 KiB */
-#define DLQ_VALUE_MAX_BYTES                                                                     \
-    (192 * 1024)                       /* a longer dead letter is cut, room for headers is left \
-                                        */
-#define PUBLISH_EVERY_MS         100   /* a transaction costs 10-20 ms whatever it carries */
-#define PUBLISH_BATCH_RESULTS    1000  /* results in one transaction */
-#define PUBLISH_QUEUE_RESULTS    20000 /* results waiting in memory: then no new builds start */
-#define PUBLISH_QUEUE_BYTES      (64 * 1024 * 1024) /* the same in bytes: dead letters are long */
+#define DLQ_VALUE_MAX_BYTES                                                                  \
+    (192 * 1024)                    /* a longer dead letter is cut, room for headers is left \
+                                     */
+#define PUBLISH_EVERY_MS      100   /* a transaction costs 10-20 ms whatever it carries */
+#define PUBLISH_BATCH_RESULTS 1000  /* results in one transaction */
+#define PUBLISH_QUEUE_RESULTS 20000 /* results waiting in memory: then no new builds start */
+#define PUBLISH_QUEUE_BYTES   (64 * 1024 * 1024) /* the same in bytes: dead letters are long */
 #define EXTERNAL_MAX_BYTES \
     (16 * 1024 * 1024) /* records of others that wait for their insert: then no more are read */
 #define RESULT_CUT_MIN_BYTES \
@@ -50,7 +50,7 @@
 #define LOG_LINE_MAX_BYTES    1024
 #define COOKIES_MAX_BYTES     4096
 #define COOKIE_HEADER_BYTES   (COOKIES_MAX_BYTES + 64)
-#define ACCESS_PATHS_MAX      16 /* access paths validated per item */
+#define ACCESS_PATHS_MAX      16   /* access paths validated per item */
 #define CHECKING_MAX          1000 /* built items that are validated or wait: then no new builds */
 #define REPLICAS_MAX          256
 #define CONNECT_TIMEOUT_MS    10000

@@ -56,8 +56,8 @@ void result_done(struct result *r);
  * first, and marked as cut. event time = finished_at. -1: no memory or a member missing. */
 int result_render(const struct result *r, struct buf *out, struct err *err);
 
-/* The same result in at most max_bytes, appended to out, for a broker that takes less: log lines go,
- * then texts are cut, then access checks go. -1: no memory, not a result, or never as short. */
+/* The same result in at most max_bytes, appended to out, for a broker that takes less: log lines
+ * go, then texts are cut, then access checks go. -1: no memory, not a result, or never as short. */
 int result_cut(const char *json, size_t len, size_t max_bytes, struct buf *out);
 
 /* What an audit reader needs of a result; strict on these members, the rest is ignored. */

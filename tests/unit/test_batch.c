@@ -261,7 +261,8 @@ static void pending_letters_pause_the_intake_until_half_of_them_are_out(void **s
     assert_false(results_full(w, 1)); /* the fast lane does not wait for the slow one */
     assert_false(results_healthy(w));
     fake_kafka.handlers.on_record(
-        w, &(struct kafka_record){ .topic = "requests", .offset = 12, .value = "?", .value_len = 1 });
+        w,
+        &(struct kafka_record){ .topic = "requests", .offset = 12, .value = "?", .value_len = 1 });
     assert_true(part->paused);
     w->results->bytes -= PUBLISH_QUEUE_BYTES / 4;
     intake_flow(w);
@@ -284,8 +285,8 @@ static void many_letters_are_as_many_as_may_wait(void **state)
     while (!part->paused) {
         assert_true(n <= PUBLISH_QUEUE_RESULTS);
         fake_kafka.handlers.on_record(
-            w,
-            &(struct kafka_record){ .topic = "requests", .offset = n++, .value = "?", .value_len = 1 });
+            w, &(struct kafka_record){
+                   .topic = "requests", .offset = n++, .value = "?", .value_len = 1 });
     }
     assert_int_equal(n, PUBLISH_QUEUE_RESULTS);
 }

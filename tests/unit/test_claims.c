@@ -471,8 +471,7 @@ static void an_old_restore_is_not_taken_for_a_build_whose_content_had_no_date(vo
             tear_down(NULL);
             set_up(NULL);
         }
-        work = asked(
-            &(struct item){ .state = "running", .place = "0|0|0", .attempt = OPEN("~") });
+        work = asked(&(struct item){ .state = "running", .place = "0|0|0", .attempt = OPEN("~") });
         fake_answer(fake_wait_unit(w, SQL_ADOPT),
                     (const struct fake_rows[]){ { SQL_ADOPT, { ATTEMPT } },
                                                 { SQL_PLACE, { FAKE_ID "1" } },
@@ -510,9 +509,8 @@ static void result_row(const char *outcome, const char *checks)
                      "2026-11-24T19:00:00.000Z|0|0|~|~|f|not_checked|%s|~|~|f|0|0|0|w1|0|{}",
              outcome, checks);
     fake_answer(fake_wait_unit(w, SQL_PLACE),
-                (const struct fake_rows[]){ { SQL_PLACE, { FAKE_ID "1" } },
-                                            { SQL_RESULTS, { row } },
-                                            { NULL, { NULL } } });
+                (const struct fake_rows[]){
+                    { SQL_PLACE, { FAKE_ID "1" } }, { SQL_RESULTS, { row } }, { NULL, { NULL } } });
 }
 
 static void a_result_that_cannot_be_rendered_is_held_and_the_rest_goes_on(void **state)

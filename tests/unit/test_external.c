@@ -63,7 +63,8 @@ static void asked(const char *state, const char *place, bool published)
                                       { NULL, { NULL } } };
 
     snprintf(row, sizeof(row),
-             FAKE_ID "1|" FAKE_GUID "|%s|11|shiny|all|{}|{}|0|%s|%s|0|open|f|3|1000|2000|0|-1|0|0|0|"
+             FAKE_ID "1|" FAKE_GUID
+                     "|%s|11|shiny|all|{}|{}|0|%s|%s|0|open|f|3|1000|2000|0|-1|0|0|0|"
                      "auto|f|~|~|~|~|~|~|~|~|~|~|11|~|{}|5|t",
              state, place, published ? "t" : "f");
     fake_answer(fake_wait_unit(w, SQL_ASK_ITEMS), rows);
@@ -176,14 +177,14 @@ static void a_broken_record_has_a_rejected_result_that_goes_with_its_dead_letter
     fake_answer(unit, NULL);
     asked("rejected", "0|0|0", false);
     snprintf(row, sizeof(row),
-             FAKE_ID "1|" FAKE_CAMPAIGN "|external|~|external|" FAKE_GUID
-                     "|~|~|~|~|~|~|~|~|~|~|~|rejected|0|3|f|~|~|~|2026-11-24T19:00:00.000Z|~|"
-                     "2026-11-24T19:00:00.000Z|0|0|~|~|f|not_checked|[]|request.invalid|rank|f|0|0|0|"
-                     "w1|0|{}");
+             FAKE_ID
+             "1|" FAKE_CAMPAIGN "|external|~|external|" FAKE_GUID
+             "|~|~|~|~|~|~|~|~|~|~|~|rejected|0|3|f|~|~|~|2026-11-24T19:00:00.000Z|~|"
+             "2026-11-24T19:00:00.000Z|0|0|~|~|f|not_checked|[]|request.invalid|rank|f|0|0|0|"
+             "w1|0|{}");
     fake_answer(fake_wait_unit(w, SQL_PLACE),
-                (const struct fake_rows[]){ { SQL_PLACE, { FAKE_ID "1" } },
-                                            { SQL_RESULTS, { row } },
-                                            { NULL, { NULL } } });
+                (const struct fake_rows[]){
+                    { SQL_PLACE, { FAKE_ID "1" } }, { SQL_RESULTS, { row } }, { NULL, { NULL } } });
     assert_int_equal(w->externals.bytes, 0);
     assert_int_equal(results_waiting(w), 1);
     batch_send(w);
