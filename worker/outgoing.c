@@ -27,14 +27,21 @@ struct gathered {
     size_t texts_n;
 };
 
-void outgoing_free(struct outgoing *out)
+/* A letter has none of its own. */
+static void free_one(struct outgoing *out)
 {
     if (out == NULL)
         return;
-    outgoing_free(out->letter);
     free(out->value);
     free(out->copied);
     free(out);
+}
+
+void outgoing_free(struct outgoing *out)
+{
+    if (out != NULL)
+        free_one(out->letter);
+    free_one(out);
 }
 
 void outgoing_free_all(struct list *l)
@@ -282,16 +289,23 @@ static void cut_letter(struct outgoing *out, size_t max_bytes)
     m->headers_n = headers_to_keep(m);
 }
 
-void outgoing_cut(struct outgoing *out, size_t max_bytes)
+static void cut_one(struct outgoing *out, size_t max_bytes)
 {
     size_t own = out->bytes - (out->letter == NULL ? 0 : out->letter->bytes);
 
-    if (out->letter != NULL)
-        outgoing_cut(out->letter, max_bytes);
     if (own > max_bytes && out->dead_letter)
         cut_letter(out, max_bytes);
     else if (own > max_bytes)
         cut_result(out, max_bytes - (own - out->message.value_len));
+}
+
+void outgoing_cut(struct outgoing *out, size_t max_bytes)
+{
+    cut_one(out, max_bytes);
+    if (out->letter != NULL) {
+        cut_one(out->letter, max_bytes);
+        weigh(out->letter);
+    }
     weigh(out);
 }
 

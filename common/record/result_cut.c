@@ -33,14 +33,24 @@ static bool cut_text(cJSON *text, size_t max_bytes)
     return cJSON_SetValuestring(text, shorter) != NULL;
 }
 
-/* A tree of ours is as deep as JSON_DEPTH_MAX allows at most. */
-static bool cut_texts(cJSON *node, size_t max_bytes)
+/* The levels above the child that is looked at: json_parse lets nothing deeper through. */
+static bool cut_texts(cJSON *data, size_t max_bytes)
 {
-    for (cJSON *child = node->child; child != NULL; child = child->next) {
+    cJSON *next[JSON_DEPTH_MAX] = { data->child };
+    size_t depth = 1;
+
+    while (depth > 0) {
+        cJSON *child = next[depth - 1];
+
+        if (child == NULL) {
+            depth--;
+            continue;
+        }
+        next[depth - 1] = child->next;
         if (cJSON_IsString(child) && !cut_text(child, max_bytes))
             return false;
-        if (!cut_texts(child, max_bytes))
-            return false;
+        if (child->child != NULL && depth < JSON_DEPTH_MAX)
+            next[depth++] = child->child;
     }
     return true;
 }
