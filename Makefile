@@ -276,7 +276,7 @@ lint: ## layers, budgets, banned calls, format, static analysis; shows every fin
 	@$(MAKE) --keep-going lint-quick lint-readme lint-cppcheck lint-tidy
 lint-quick: build/venv/ok ## the part of lint that takes a second or two
 	@rc=0; tests/lint/layers.py || rc=1; tests/lint/banned.py || rc=1; \
-	tests/lint/checkpoints.py || rc=1; \
+	tests/lint/checkpoints.py || rc=1; tests/lint/limits.py || rc=1; \
 	build/venv/bin/python tests/lint/budgets.py || rc=1; \
 	tests/lint/format.sh || rc=1; tests/lint/shell.sh || rc=1; exit $$rc
 # Asks the programs, so they are built first; lint-quick must run where nothing can be built yet.

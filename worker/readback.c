@@ -59,10 +59,10 @@ static void begin(void *arg);
 
 static void free_lost(struct lost *first)
 {
-    struct lost *l, *next;
+    struct lost *l = first, *next;
 
-    HASH_CLEAR(hh, first); /* the table, not the elements */
-    for (l = first; l != NULL; l = next) {
+    HASH_CLEAR(hh, first); /* the table, not the elements; first is NULL now */
+    for (; l != NULL; l = next) {
         next = l->hh.next;
         free(l);
     }

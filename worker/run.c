@@ -263,6 +263,7 @@ static void free_parts(struct worker *w)
     meters_done(w);
     waiting_free(w->waiting);
     parts_done(&w->parts);
+    targets_done(&w->targets);
     event_loop_free(w->loop); /* waits for helper threads, which use the properties */
     kafka_props_free(w->props);
 }

@@ -1,8 +1,16 @@
 #include "worker/targets.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/str.h"
+
+void targets_done(struct targets *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->items[i].cookies);
+    t->n = 0;
+}
 
 struct target *targets_find(struct targets *t, const char *name)
 {

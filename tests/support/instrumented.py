@@ -12,7 +12,8 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 OPTIONS = {
-    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
+    # A test that puts its own resolver before the system's preloads a library.
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:verify_asan_link_order=0",
     "LSAN_OPTIONS": "print_suppressions=0:suppressions=" + os.path.join(
         ROOT, "tests", "support", "lsan.supp"),
     "UBSAN_OPTIONS": "print_stacktrace=1",

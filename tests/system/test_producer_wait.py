@@ -63,6 +63,15 @@ def test_wait_tells_good_from_failed_campaigns(pool, simulator):
     assert [c["failed"] for c in pool.json("campaigns")] == [1, 0]
 
 
+def test_a_worker_that_was_not_heard_of_for_long_is_dead(pool):
+    """WORKER_DEAD_MS, whatever it said last; one that has stopped is not dead."""
+    for name, state, seconds in (("a", "running", 0), ("b", "running", 16), ("c", "stopped", 16)):
+        pool.sql("insert into worker (worker_id, version, state, last_seen)"
+                 " values (%s, '1', %s, now() - %s * interval '1 s')", (name, state, seconds))
+    assert {w["worker_id"]: w["state"] for w in pool.json("workers")} == {
+        "a": "running", "b": "dead", "c": "stopped"}
+
+
 def test_results_are_followed_as_they_come(pool, simulator):
     pool.connect = simulator(items=3, build_ms=(20, 50))
     pool.load_content()

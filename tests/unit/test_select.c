@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/limits.h"
 #include "producer/csv.h"
 #include "producer/select_version.h"
 
@@ -172,7 +173,7 @@ static void too_many_access_paths_are_refused(void **state)
     size_t len = strlen(text);
     (void)state;
 
-    for (int i = 0; i < 17; i++)
+    for (int i = 0; i <= ACCESS_PATHS_MAX; i++)
         len += (size_t)snprintf(text + len, sizeof(text) - len, ",/p%d", i);
     expect_bad(select_list_important, text, "\"/p16\" is not an access path");
 }
