@@ -249,7 +249,8 @@ storm: build/venv/ok ## five minutes of kills, freezes and lost servers; SECONDS
 
 crash: build/venv/ok ## the programs killed, and frozen, at each passing of each checkpoint
 	$(MAKE) all
-	CRASH_ALL=$(or $(CRASH_ALL),1) build/venv/bin/pytest tests/system/test_crash_matrix.py $(ARGS)
+	CRASH_ALL=$(or $(CRASH_ALL),1) build/venv/bin/pytest tests/system/test_crash_matrix.py \
+		tests/system/test_requeue_crash.py $(ARGS)
 
 bench: ## benchmarks beside their peers
 	@if [ -x tests/bench/run ]; then $(MAKE) all && tests/bench/run $(ARGS); \

@@ -133,3 +133,10 @@ class Broker:
         for future in self.admin.delete_records(asked).values() if asked else ():
             future.result(30)
         return sum(high - low for low, high in ends.values())
+
+    def members(self, group):
+        """How many members a consumer group has; None while nobody knows."""
+        try:
+            return len(self.admin.describe_consumer_groups([group])[group].result(15).members)
+        except KafkaException:
+            return None

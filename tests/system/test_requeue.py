@@ -1,13 +1,9 @@
 """Requests that are not in Kafka any more: found, sent again, and one result each; and those that
 only look as if."""
 
-import os
-import subprocess
-
 import pytest
 from confluent_kafka.admin import NewTopic
 
-import pool as pools
 from waiting import wait_until
 
 ITEMS = 30
@@ -33,10 +29,7 @@ def requeue(pool, campaign):
 
 def await_empty_group(pool):
     """A worker that was killed is a member until its session ends."""
-    def empty():
-        groups = pool.broker.admin.describe_consumer_groups([pool.prefix + "workers"])
-        return all(not f.result(15).members for f in groups.values())
-    wait_until(empty, 30, "the consumer group is empty")
+    wait_until(lambda: pool.broker.members(pool.prefix + "workers") == 0, 30, "the consumer group is empty")
 
 
 def make_again(pool, name="requests"):
@@ -174,47 +167,14 @@ def test_results_that_are_out_are_marked_and_nothing_is_built_again(pool, connec
 # ---- the feeder dies ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def crash_build(monkeypatch):
-    """The programs with checkpoints in them; a shipped one has none."""
-    subprocess.run(["make", "-s", "B=build/crash", "CHECKPOINTS=1", "all"], cwd=pools.ROOT,
-                   check=True, stdout=subprocess.DEVNULL)
-    monkeypatch.setattr(pools, "BUILD", os.path.join(pools.ROOT, "build", "crash"))
-
-
-def lose_everything(pool, campaign):
-    """Records go, and requeue marks what was in them."""
-    await_empty_group(pool)
-    pool.broker.trim(pool.topic("requests"))
-    return requeue(pool, campaign)
-
-
-@pytest.mark.parametrize("point", ["outbox.produce:1", "outbox.produce:10", "outbox.advance:1",
-                                   "outbox.sent:1", "outbox.cursor:1"])
-def test_a_feeder_that_dies_on_the_way_of_what_was_requeued(pool, connect_with, crash_build, point):
-    connect = connect_with(items=ITEMS, build_ms=(20, 60))
-    campaign = pool.campaign("--warm-up", "0")
-    assert lose_everything(pool, campaign)["requeued"] == ITEMS
-    first = pool.worker(ready=False, REBUILD_CHECKPOINT=point)
-    assert first.wait(30) == -9
-    assert ("lost" not in str(doctor(pool))) or doctor(pool) == [("ok", "none is lost")]
-    pool.worker(ready=False)
-    assert outcomes(pool.complete(campaign)) == {"succeeded": ITEMS}
-    assert connect.state()["builds"] == ITEMS
+def test_what_was_sent_and_not_noted_is_sent_again_and_has_one_result(pool, held):
+    """As a feeder leaves it that dies between its last record and its first write."""
+    connect, worker, campaign = held()
+    pool.sql("update item set unsent = true")
+    pool.await_count(ITEMS, "item where not unsent")
+    assert len(pool.broker.read(pool.topic("requests"))) == 2 * ITEMS
     assert doctor(pool) == [("ok", "none is lost")]
-
-
-def test_items_with_an_outcome_and_a_feeder_that_dies_before_it_clears_the_mark(
-        pool, connect_with, crash_build):
-    connect = connect_with(items=ITEMS, build_ms=(20, 60))
-    worker = pool.worker(REBUILD_CHECKPOINT="txn.produce:1")
-    campaign = pool.campaign("--warm-up", "0")
-    assert worker.wait(60) == -9
-    ended = pool.count("item where ended_at is not null and published_at is null")
-    assert ended > 0 and not pool.results()
-    assert lose_everything(pool, campaign)["marked"] == 0
-    assert pool.count("item where ended_at is not null and unsent") >= ended
-    assert pool.worker(ready=False, REBUILD_CHECKPOINT="outbox.sent:1").wait(30) == -9
-    pool.worker(ready=False)
+    connect.release()
     assert outcomes(pool.complete(campaign)) == {"succeeded": ITEMS}
-    assert connect.state()["builds"] == ITEMS
+    wait_until(lambda: worker.metric("rebuild_requests_deduplicated_total") == ITEMS, 20,
+               "every copy was told apart")
