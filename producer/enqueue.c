@@ -18,7 +18,7 @@
 #include "producer/wait.h"
 
 #define NUMBER_BYTES 24
-#define ITEMS_BYTES  512
+#define ASK_BYTES    64
 
 /* ---- before ---- */
 
@@ -79,12 +79,18 @@ static int choose_id(struct enqueue *e, struct err *err)
 
 /* ---- what is to be done ---- */
 
+/* A retry always asks; it has looked whether it can (confirm_possible). */
 static int ask(struct enqueue *e, struct err *err)
 {
+    char what[ASK_BYTES];
+
     if (e->call->config.yes)
         return 0;
     if (enqueue_count(e, err) != 0)
         return -1;
+    snprintf(what, sizeof(what), "%" PRId64 " items would be rebuilt", e->selected);
+    if (e->narrow != NULL)
+        return confirm_act(&e->call->session, what, err);
     return confirm(&e->call->session, e->selected, "would be rebuilt", err);
 }
 
@@ -196,6 +202,14 @@ static int start(struct enqueue *e, struct err *err)
     return enqueue_print(e, err) == 0 ? EXIT_EMPTY : -1;
 }
 
+static int nothing(struct enqueue *e, struct err *err)
+{
+    session_say(&e->call->session, "nothing of the campaign is to be built again");
+    if (enqueue_print(e, err) != 0)
+        return -1;
+    return e->call->enqueue.fail_empty ? EXIT_EMPTY : EXIT_DONE;
+}
+
 static int enqueue(struct enqueue *e, struct err *err)
 {
     if (session_ledger(&e->call->session, err) != 0 || check_installation(e, err) != 0 ||
@@ -203,6 +217,10 @@ static int enqueue(struct enqueue *e, struct err *err)
         return -1;
     if (e->resumed)
         return resume(e, err);
+    if (e->narrow != NULL && e->narrow(e, err) != 0)
+        return -1;
+    if (e->narrow != NULL && e->list.n == 0)
+        return nothing(e, err);
     if (select_content(e, err) != 0)
         return -1;
     return e->call->enqueue.dry_run ? enqueue_dry_run(e, err) : start(e, err);
@@ -222,16 +240,22 @@ static void write_metrics(const struct enqueue *e, int code)
         session_say(&e->call->session, "%s", err.msg);
 }
 
+int enqueue_run(struct enqueue *e, struct err *err)
+{
+    int code = -1;
+
+    if (select_list_read(&e->call->select, &e->list, err) == 0)
+        code = enqueue(e, err);
+    write_metrics(e, code);
+    select_list_done(&e->list);
+    return code;
+}
+
 static int run(struct call *c, struct err *err)
 {
     struct enqueue e = { .call = c };
-    int code = -1;
 
-    if (select_list_read(&c->select, &e.list, err) == 0)
-        code = enqueue(&e, err);
-    write_metrics(&e, code);
-    select_list_done(&e.list);
-    return code;
+    return enqueue_run(&e, err);
 }
 
 const struct verb enqueue_verb = {

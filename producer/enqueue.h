@@ -10,6 +10,10 @@
 
 struct enqueue {
     struct call *call;
+    /* `retry`: narrows the list to items of the parent; NULL: enqueue itself. Called before anything
+     * is selected, unless the campaign is there already. */
+    int (*narrow)(struct enqueue *e, struct err *err);
+    char parent[UUID_TEXT_BYTES]; /* "": none */
     struct content_table table;
     struct select_list list;
     struct uuid campaign_id;
@@ -50,6 +54,8 @@ int enqueue_say_missing(struct enqueue *e, struct err *err);
 /* Publishes as far as limits allow. The exit code, or -1. */
 int enqueue_publish(struct enqueue *e, struct err *err);
 int enqueue_dry_run(struct enqueue *e, struct err *err);
+/* From the list of the options on; releases what *e holds. The exit code, or -1. */
+int enqueue_run(struct enqueue *e, struct err *err);
 int enqueue_print(const struct enqueue *e, struct err *err);
 
 #endif

@@ -252,6 +252,8 @@ static void fill(struct row *r, const struct enqueue *e)
     put_given(r, "options", c, &c->campaign);
     put_policy(r, &c->campaign);
     put(r, "lease_holder", e->holder, "");
+    if (e->parent[0] != '\0')
+        put(r, "parent", e->parent, "::uuid");
 }
 
 /* The lease goes with the row, so that no feeder is quicker. */
@@ -270,14 +272,17 @@ static void add_campaign(struct query *q, const struct enqueue *e)
               " (select count(*) from judged where left_out is not null)%s"
               " where $%d::bool or exists (select 1 from chosen)"
               " on conflict (campaign_id) do nothing"
-              " returning campaign_id, warm_up, lane, actor, reason, name, selected, left_out)",
+              " returning campaign_id, warm_up, lane, actor, reason, name, selected, left_out,"
+              " parent)",
               buf_str(&r.names), LEASE_MS, buf_str(&r.values), may_be_empty);
     buf_done(&r.names);
     buf_done(&r.values);
 }
 
-static void add_inserts(struct query *q)
+static void add_inserts(struct query *q, const struct enqueue *e)
 {
+    int act = query_param(q, e->narrow != NULL ? "retry" : "enqueue");
+
     query_add(
         q,
         ", ins as (insert into @item (request_id, campaign_id, rank, lane, content_guid, " ITEM_TEXTS
@@ -288,8 +293,10 @@ static void add_inserts(struct query *q)
         ", grp as (insert into @runtime_group (campaign_id, key) select distinct"
         " camp.campaign_id, k from camp, chosen, unnest(groups) k where camp.warm_up > 0)"
         ", deed as (insert into @act (act, target, details, actor, reason)"
-        " select 'enqueue', campaign_id::text, jsonb_build_object('name', name,"
-        " 'selected', selected, 'left_out', left_out), actor, reason from camp)");
+        " select $%d, campaign_id::text, jsonb_build_object('name', name,"
+        " 'selected', selected, 'left_out', left_out) || case when parent is null then '{}'"
+        " else jsonb_build_object('parent', parent) end, actor, reason from camp)",
+        act);
 }
 
 static int build_insert(struct enqueue *e, struct query *q, struct err *err)
@@ -298,7 +305,7 @@ static int build_insert(struct enqueue *e, struct query *q, struct err *err)
     if (enqueue_choose(e, q, err) != 0)
         return -1;
     add_campaign(q, e);
-    add_inserts(q);
+    add_inserts(q, e);
     add_counts(q, e);
     query_add(q, " union all select 'created', count(*) from camp");
     return query_check(q, err);

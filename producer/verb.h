@@ -80,6 +80,7 @@ extern const struct verb pause_verb;
 extern const struct verb resume_verb;
 extern const struct verb cancel_verb;
 extern const struct verb limit_verb;
+extern const struct verb retry_verb;
 extern const struct verb requeue_verb;
 extern const struct verb campaigns_verb;
 extern const struct verb status_verb;

@@ -135,36 +135,35 @@ def test_a_window_does_not_take_back_what_a_person_paused(pool):
 # ---- how workers obey --------------------------------------------------------------------------
 
 
+def of_campaign(pool, campaign):
+    return sum(r.value["data"]["campaign"]["id"] == campaign for r in records(pool))
+
+
 def test_resume_goes_on_behind_the_backlog_of_another_campaign(pool, connect_with, print_out):
     connect = connect_with(items=5500, build_ms=(1, 2), limit=60)
     rows = pool.load_content()
-    connect.hold()
-    pool.worker(REBUILD_REPLICA_MAX_INFLIGHT=60)
+    worker = pool.worker()
+    pool.await_count(3, "replica")
+    pool.producer("limit", *(f"{name}=0" for name in connect.replicas))
     ours = pool.campaign("--guids-from", guids_file(pool, "ours", rows[:500]), "--warm-up", "0",
                          "--name", "ours")
-    connect.await_running(180)
-    pool.await_count(180, "attempt where task_id is not null")
-    wait_until(lambda: pool.workers[0].holds() == 500, 20, "the worker has read all 500")
+    wait_until(lambda: worker.holds() == 500, 20, "the worker has read all 500")
     steer(pool, "pause", ours)
-    pool.await_count(320, "item where state = 'parked'")
+    pool.await_count(500, "item where state = 'parked'")
     theirs = pool.campaign("--guids-from", guids_file(pool, "theirs", rows[500:]), "--warm-up",
                            "0", "--name", "theirs")
-    connect.release()
-    pool.await_count(180, "item where campaign_id = %s and published_at is not null", ours)
-    before = sum(r.value["data"]["campaign"]["id"] == ours for r in records(pool))
-    assert before == 500
-    connect.hold()
+    assert of_campaign(pool, ours) == 500
     began = time.monotonic()
     steer(pool, "resume", ours)
     wait_until(lambda: pool.count("item where state = 'parked' or unsent") == 0, 20,
                "what was parked is in Kafka again")
-    print_out(f"{time.monotonic() - began:.2f} s from resume until 320 requests were sent again")
+    print_out(f"{time.monotonic() - began:.2f} s from resume until 500 requests were sent again")
     assert [row["verdict"] for row in pool.json("doctor") if row["check"] == "requests"] == ["ok"]
-    after = sum(r.value["data"]["campaign"]["id"] == ours for r in records(pool))
-    assert after - before == 320
-    connect.release()
+    assert of_campaign(pool, ours) == 1000
+    pool.producer("limit", *(f"{name}=60" for name in connect.replicas))
     assert outcomes(pool.complete(ours)) == {"succeeded": 500}
     assert outcomes(pool.complete(theirs)) == {"succeeded": 5000}
+    assert [row["verdict"] for row in pool.json("doctor") if row["check"] == "requests"] == ["ok"]
 
 
 @pytest.mark.parametrize("verb", ["pause", "cancel"])
@@ -315,3 +314,64 @@ def test_a_campaigns_own_limits_are_changed_while_it_runs(pool, connect_with, pr
     pool.producer("limit", campaign, "--max-inflight", "3")
     connect.release()
     pool.complete(campaign)
+
+
+# ---- retry -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_failed(pool, connect_with):
+    """A campaign of ten that has ended: three failed with one error, two with another."""
+    connect = connect_with(items=10, build_ms=(5, 10))
+    rows = sorted(pool.load_content(), key=lambda row: row["guid"])
+    for row in rows[:3]:
+        connect.item(row["guid"], fail="package")
+    for row in rows[3:5]:
+        connect.item(row["guid"], fail="env_not_found")
+    pool.worker()
+    path = f"{pool.logs}/important.csv"
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("guid,access_paths\n" + "".join(f"{row['guid']},/content/{row['guid']}/\n" for row in rows))
+    campaign = pool.campaign("--important", path, "--name", "first", "--max-attempts", "1",
+                             "--warm-up", "0", "--max-failures", "90%")
+    pool.await_state(campaign)
+    assert pool.count("item where state = 'build_failed'") == 5
+    return connect, campaign, [row["guid"] for row in rows]
+
+
+def test_what_failed_is_built_again_in_a_campaign_with_its_parent_and_its_policies(
+        pool, half_failed):
+    connect, first, guids = half_failed
+    for guid_ in guids[:5]:
+        connect.item(guid_, fail=None)
+    assert "--failed" in pool.producer("retry", first, "-y", status=2).stderr
+    assert "--yes" in pool.producer("retry", first, "--failed", status=2).stderr
+    assert pool.json("retry", "first", "--failed", "--dry-run")["selected"] == 5
+    made = pool.json("retry", "first", "--failed", "-y", "--reason", "once more", "--wait")
+    assert made["selected"] == 5 and made["state"] == "completed" and made["name"] == "first"
+    second = pool.status(made["campaign_id"])
+    assert second["parent"] == first and second["reason"] == "once more"
+    assert (second["options"]["max_attempts"], second["options"]["max_failures"]) == (1, "90%")
+    results = pool.assert_one_result_each(made["campaign_id"])
+    assert outcomes(results) == {"succeeded": 5}
+    again, before = pool.items(made["campaign_id"]), pool.items(first)
+    assert [g for g in guids if g in again] == guids[:5]
+    assert {g: i["rank"] for g, i in again.items()} == {g: n for n, g in enumerate(guids[:5])}
+    assert all(item["access_paths"] == before[g]["access_paths"] for g, item in again.items())
+    act, = acts(pool, "retry")
+    assert act["target"] == made["campaign_id"] and act["details"]["parent"] == first
+
+
+def test_retry_takes_error_classes_and_filters(pool, half_failed):
+    _, first, guids = half_failed
+    errors = {str(i["content_guid"]): i["error_class"] for i in pool.items(first).values()}
+    one = errors[guids[3]]
+    dry = ("--dry-run",)
+    assert pool.json("retry", first, "--error", one, *dry)["selected"] == 2
+    assert pool.json("retry", first, "--error", "build", *dry)["selected"] == 5
+    assert pool.json("retry", first, "--failed", "--guid", guids[0], "--guid", guids[9],
+                     *dry)["selected"] == 1
+    assert pool.json("retry", first, "--guid", guids[9], *dry)["selected"] == 1
+    nothing = pool.producer("retry", first, "--error", "replica", "-y", "--fail-empty", status=4)
+    assert "nothing of the campaign" in nothing.stderr
+    assert pool.count("campaign") == 1
