@@ -91,5 +91,6 @@ extern const struct verb replicas_verb;
 extern const struct verb acts_verb;
 extern const struct verb results_verb;
 extern const struct verb dlq_verb;
+extern const struct verb prune_verb;
 
 #endif

@@ -119,16 +119,18 @@ class Broker:
         finally:
             consumer.close()
 
-    def trim(self, topic):
-        """Deletes every record of a topic; returns how many there were."""
-        ends = {}
+    def watermarks(self, topic):
+        """{partition: (start, end)} of a topic's logs."""
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "reader"})
         try:
-            for partition in self.partitions(topic):
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), 15)
-                ends[partition] = (low, high)
+            return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 15)
+                    for p in self.partitions(topic)}
         finally:
             consumer.close()
+
+    def trim(self, topic):
+        """Deletes every record of a topic; returns how many there were."""
+        ends = self.watermarks(topic)
         asked = [TopicPartition(topic, p, high) for p, (low, high) in ends.items() if high > low]
         for future in self.admin.delete_records(asked).values() if asked else ():
             future.result(30)
@@ -140,3 +142,7 @@ class Broker:
             return len(self.admin.describe_consumer_groups([group])[group].result(15).members)
         except KafkaException:
             return None
+
+    def delete_group(self, group):
+        """Forgets a group and all that it has committed. It must be empty."""
+        self.admin.delete_consumer_groups([group])[group].result(30)
