@@ -104,7 +104,7 @@ static int check_lost(struct session *s, const struct plan *p, struct err *err)
         return 0;
     return err_set(err, ERR_REFUSED,
                    "the topic %s had requests and is gone; it is not created again under a name "
-                   "that was used",
+                   "that was used (README, \"When a request topic was lost\")",
                    lost);
 }
 
