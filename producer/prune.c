@@ -46,8 +46,8 @@ static const struct option_row rows[] = {
       .help = "say what would be done; change nothing" },
 };
 
-/* $1 age in ms; k is the logs as they are, or will be. In a log that was made again an offset beyond
- * its end is of the old one. */
+/* $1 age in ms; k is the logs as they are, or will be. In a log that was made again an offset
+ * beyond its end is of the old one. */
 static const char SQL_CAMPAIGNS[] =
     " select c.campaign_id, n.items, n.attempts, not exists (select 1 from k where k.lane = c.lane"
     "     and coalesce(c.last_offset[k.part + 1], -1) between k.low and k.high - 1)"
@@ -259,7 +259,8 @@ static int print(const struct prune *p, struct err *err)
     snprintf(number[5], NUMBER_BYTES, "%" PRId64, p->workers);
     if (p->in_log > 0)
         session_say(&p->call->session,
-                    "%" PRId64 " more campaigns are old enough, but their requests are still in the "
+                    "%" PRId64
+                    " more campaigns are old enough, but their requests are still in the "
                     "request topics%s",
                     p->in_log, p->config->trim ? "" : "; --trim-requests deletes what is done");
     return output_object(&p->call->config, fields, sizeof(fields) / sizeof(fields[0]), err);

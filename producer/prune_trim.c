@@ -1,5 +1,5 @@
-/* The request topics are kept for ever, so somebody must trim them. What is below the committed base
- * is done: its results are out. */
+/* The request topics are kept for ever, so somebody must trim them. What is below the committed
+ * base is done: its results are out. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

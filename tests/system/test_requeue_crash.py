@@ -1,22 +1,20 @@
-"""What was requeued, and a feeder that dies at a checkpoint on its way: one result each. Part of
-`make crash`, because it needs programs with checkpoints in them."""
+"""What was requeued, and a feeder that dies at a checkpoint on its way: one result each.
 
-import os
-import subprocess
+`make check` stops at two of the checkpoints, `make crash` at all."""
 
 import pytest
 
-import pool as pools
+from test_crash_matrix import ALL, programs  # pylint: disable=unused-import
 from test_requeue import ITEMS, await_empty_group, doctor, outcomes, requeue
+
+POINTS = ["outbox.produce:10", "outbox.sent:1"]
+MORE_POINTS = ["outbox.produce:1", "outbox.advance:1", "outbox.cursor:1"]
 
 
 @pytest.fixture(autouse=True)
-def crash_build(monkeypatch, pool):
-    """The programs with checkpoints in them; a shipped one has none."""
-    subprocess.run(["make", "-s", "B=build/crash", "CHECKPOINTS=1", "all"], cwd=pools.ROOT,
-                   check=True, stdout=subprocess.DEVNULL)
-    monkeypatch.setattr(pools, "BUILD", os.path.join(pools.ROOT, "build", "crash"))
-    pool.extra_env["REBUILD_LOST_AFTER"] = "3s"  # a POST that never was is soon known to be none
+def soon_lost(pool):
+    """A POST that never was is known to be none within seconds, not a minute."""
+    pool.extra_env["REBUILD_LOST_AFTER"] = "3s"
 
 
 def lose_everything(pool, campaign):
@@ -26,8 +24,7 @@ def lose_everything(pool, campaign):
     return requeue(pool, campaign)
 
 
-@pytest.mark.parametrize("point", ["outbox.produce:1", "outbox.produce:10", "outbox.advance:1",
-                                   "outbox.sent:1", "outbox.end:1"])
+@pytest.mark.parametrize("point", POINTS + MORE_POINTS if ALL else POINTS)
 def test_a_feeder_that_dies_on_the_way_of_what_was_requeued(pool, connect_with, point):
     connect = connect_with(items=ITEMS, build_ms=(20, 60))
     campaign = pool.campaign("--warm-up", "0", "--backoff", "1s:1s")
