@@ -1,6 +1,7 @@
 #include "producer/dlq_send.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/checkpoint.h"
 #include "common/broker/producer.h"
@@ -8,6 +9,9 @@
 
 #define CLIENT_ID       "rebuild-producer"
 #define DELIVERY_MAX_MS 150000 /* a message is given up after 120 s */
+
+/* A ticket is a receipt's address. */
+_Static_assert(sizeof(void *) == sizeof(uint64_t), "pointers have 64 bits");
 
 struct sender {
     struct event_loop *loop;
@@ -20,8 +24,9 @@ static void on_delivery(void *arg, uint64_t ticket, int32_t partition, int64_t o
                         const struct err *err)
 {
     struct sender *s = arg;
-    struct sender_receipt *receipt = (struct sender_receipt *)(uintptr_t)ticket;
+    struct sender_receipt *receipt;
 
+    memcpy(&receipt, &ticket, sizeof(receipt));
     *receipt = (struct sender_receipt){ err == NULL, partition, offset };
     if (err != NULL && s->failure.kind == ERR_NONE)
         s->failure = *err;
@@ -51,9 +56,12 @@ struct sender *sender_new(struct event_loop *loop, const struct kafka_props *pro
 int sender_send(struct sender *s, const struct txn_message *message, struct sender_receipt *receipt,
                 struct err *err)
 {
+    uint64_t ticket;
+
+    memcpy(&ticket, &receipt, sizeof(ticket));
     *receipt = (struct sender_receipt){ .taken = false };
     checkpoint("dlq.produce");
-    switch (producer_send(s->producer, message, (uint64_t)(uintptr_t)receipt, err)) {
+    switch (producer_send(s->producer, message, ticket, err)) {
     case PRODUCER_OK: s->settled = false; return 0;
     case PRODUCER_FULL: return err_set(err, ERR_INTERNAL, "too many messages are under way");
     case PRODUCER_ERROR: break;

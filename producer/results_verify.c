@@ -163,27 +163,37 @@ static int take(struct audit *a, const struct kafka_record *r, struct err *err)
 
 /* ---- the topic ---- */
 
-static int choose_spans(struct audit *a, struct err *err)
+/* With --since: what the items that are compared can have in the topic. */
+static int begin_late(struct verify *v, struct err *err)
 {
-    struct verify *v = &a->v;
     size_t n = reader_partitions(v->reader);
-    struct reader_span *spans = reader_spans(v->reader);
     int64_t *from = calloc(n, sizeof(*from));
-    int rc = from == NULL ? err_set(err, ERR_INTERNAL, "no memory for the offsets") : 0;
+    int rc;
 
-    v->oldest_ms = calloc(n, sizeof(*v->oldest_ms));
-    if (rc == 0 && v->oldest_ms == NULL)
-        rc = err_set(err, ERR_INTERNAL, "no memory for the partitions");
-    if (rc == 0 && v->since_ms != 0)
-        rc = reader_offsets_at(v->reader, v->since_ms - VERIFY_CLOCKS_MS, from, err);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        if (v->since_ms != 0)
-            spans[i].from = from[i];
-        /* learnt from the first record; if none is left, all that there was is older */
-        v->oldest_ms[i] = spans[i].low > 0 && spans[i].from == spans[i].low ? INT64_MAX : 0;
-    }
+    if (from == NULL)
+        return err_set(err, ERR_INTERNAL, "no memory for the offsets");
+    rc = reader_offsets_at(v->reader, v->since_ms - VERIFY_CLOCKS_MS, from, err);
+    for (size_t i = 0; i < n && rc == 0; i++)
+        reader_spans(v->reader)[i].from = from[i];
     free(from);
     return rc;
+}
+
+/* The time of a partition's oldest record is learnt from the first that is read, and only where
+ * something was deleted; if none is left, all that there was is older than any item. */
+static int choose_spans(struct verify *v, struct err *err)
+{
+    const struct reader_span *spans = reader_spans(v->reader);
+    size_t n = reader_partitions(v->reader);
+
+    if (v->since_ms != 0 && begin_late(v, err) != 0)
+        return -1;
+    v->oldest_ms = calloc(n, sizeof(*v->oldest_ms));
+    if (v->oldest_ms == NULL)
+        return err_set(err, ERR_INTERNAL, "no memory for the partitions");
+    for (size_t i = 0; i < n; i++)
+        v->oldest_ms[i] = spans[i].low > 0 && spans[i].from == spans[i].low ? INT64_MAX : 0;
+    return 0;
 }
 
 static int read_topic(struct audit *a, struct err *err)
@@ -210,7 +220,7 @@ static int audit_topic(struct audit *a, struct err *err)
     struct session *s = &a->v.call->session;
 
     a->v.reader = reader_new(s->props, s->topics.results, SESSION_KAFKA_WAIT_MS, err);
-    if (a->v.reader == NULL || choose_spans(a, err) != 0 ||
+    if (a->v.reader == NULL || choose_spans(&a->v, err) != 0 ||
         reader_start(a->v.reader, true, err) != 0)
         return -1;
     return read_topic(a, err);

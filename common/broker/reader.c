@@ -30,7 +30,11 @@ static struct client *open_client(const struct kafka_props *props, struct err *e
     static const struct client_setting defaults[] = {
         { "fetch.wait.max.ms", "100" },
         { "allow.auto.create.topics", "false" },
-        { "queued.max.messages.kbytes", "16384" }, /* 64 MB would be most of the memory of a verb */
+        /* What is fetched ahead is most of the memory of a verb, and unpacked it is ten times as
+         * much and more. */
+        { "queued.max.messages.kbytes", "32768" },
+        { "fetch.message.max.bytes", "262144" },
+        { "fetch.max.bytes", "1048576" },
         { NULL, NULL },
     };
     static const struct client_setting fixed[] = {

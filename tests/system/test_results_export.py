@@ -52,7 +52,8 @@ def places(pool, file, state, *args, status=0):
     """An export of rows that name their records; the places in the file."""
     pool.producer("results", "export", "--file", file, "--state", state, "-o", "csv", "--columns",
                   "partition,offset", *args, status=status)
-    return [(int(r["partition"]), int(r["offset"])) for r in csv.DictReader(io.StringIO(read(file)))]
+    rows = csv.DictReader(io.StringIO(read(file)))
+    return [(int(row["partition"]), int(row["offset"])) for row in rows]
 
 
 def all_places(pool):
