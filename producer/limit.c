@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
 #include "producer/output.h"
@@ -312,6 +313,7 @@ static int run(struct call *c, struct err *err)
         return -1;
     }
     steer_tell(unit);
+    checkpoint("limit.write");
     if (session_run(&c->session, unit, &reply, err) != 0)
         return -1;
     rc = judge(c, reply, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
 #include "common/broker/reader.h"
@@ -131,7 +132,7 @@ static int by_id(const void *a, const void *b)
 static void take(struct requeue *r, const struct kafka_record *record)
 {
     struct result_brief brief;
-    struct lost_item key;
+    struct lost_item key = { .has_result = false };
     struct lost_item *item;
     struct found *f = &r->found[r->found_n];
 
@@ -209,6 +210,7 @@ static int forget_offsets(struct requeue *r, struct err *err)
 
         if (!log->remade || log->base == KAFKA_OFFSET_NONE)
             continue;
+        checkpoint("requeue.forget");
         if (admin_forget_offset(s->admin, s->config->shared.kafka_group_id, &p, err) != 0)
             return -1;
         session_say(
@@ -313,6 +315,7 @@ static int write_all(struct requeue *r, struct err *err)
         return -1;
     }
     steer_tell(unit);
+    checkpoint("requeue.write");
     if (session_run(&r->call->session, unit, &reply, err) != 0)
         return -1;
     for (size_t row = 0; row < db_rows(reply, UNSENT); row++)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/ledger/db.h"
 #include "common/ledger/notify.h"
@@ -98,6 +99,7 @@ int steer_run(struct call *c, const struct query *q, struct db_reply **ret, stru
         return -1;
     }
     steer_tell(unit);
+    checkpoint("steer.write");
     return session_run(&c->session, unit, ret, err);
 }
 

@@ -24,7 +24,7 @@ OUTWARD = set("""
     consumer_close
     producer_send
     txn_new txn_init txn_begin txn_produce txn_send_offsets txn_commit txn_abort
-    admin_create_topic admin_alter_topic admin_delete_records
+    admin_create_topic admin_alter_topic admin_delete_records admin_forget_offset
     http_start
 """.split())
 # What stays in the process, only waits, or only looks without anything being begun.
@@ -57,7 +57,10 @@ READS = {
     ("producer/enqueue_sql.c", "enqueue_count"),
     ("producer/enqueue_sql.c", "enqueue_look_up"),
     ("producer/enqueue_sql.c", "enqueue_say_missing"),
+    ("producer/limit.c", "replica_exists"),
     ("producer/migrate.c", "grant_roles"),
+    ("producer/prune.c", "read_campaigns"),
+    ("producer/steer.c", "ask"),
     ("producer/topics.c", "check_lost"),
     ("producer/topics.c", "installation_read"),
 }
