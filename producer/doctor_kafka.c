@@ -113,13 +113,12 @@ static void say_lost(struct doctor *d, const struct lost *l)
     if (l->n == 0)
         doctor_say(d, VERDICT_OK, "requests", "none is lost");
     else
-        doctor_say(
-            d, VERDICT_FAIL, "requests",
-            "%zu request%s of %zu campaign%s %s lost%s: `rebuild-producer requeue %s --lost` "
-            "sends them again",
-            l->n, l->n == 1 ? "" : "s", campaigns, campaigns == 1 ? "" : "s",
-            l->n == 1 ? "is" : "are", campaigns == 1 ? "" : ", the first ones here",
-            l->items[0].campaign);
+        doctor_say(d, VERDICT_FAIL, "requests",
+                   "%zu request%s of %zu campaign%s %s lost: `rebuild-producer requeue %s --lost` "
+                   "sends %s again",
+                   l->n, l->n == 1 ? "" : "s", campaigns, campaigns == 1 ? "" : "s",
+                   l->n == 1 ? "is" : "are", l->items[0].campaign,
+                   campaigns == 1 ? "them" : "those of the first one");
 }
 
 static void lost(struct doctor *d)

@@ -7,6 +7,7 @@
 #include "common/base/buf.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
+#include "common/broker/reader.h"
 #include "common/ledger/array.h"
 #include "common/ledger/db.h"
 #include "producer/query.h"
@@ -216,12 +217,13 @@ static bool place_lost(struct lost *l, const struct db_reply *reply, size_t row)
 static bool record_lost(struct lost *l, const struct db_reply *reply, size_t row)
 {
     int64_t lane = db_int(reply, 0, row, ROW_LANE), last;
+    const char *guid = db_text(reply, 0, row, ROW_GUID);
     int32_t partition;
     struct lost_log *log;
 
     if (lane < 0 || lane > 1)
         return false;
-    partition = admin_partition_of(db_text(reply, 0, row, ROW_GUID), l->partitions[lane]);
+    partition = reader_partition_of(guid, strlen(guid), l->partitions[lane]);
     log = log_at(l, lane, partition);
     if (log == NULL)
         return false;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
 #include "common/event/event.h"
@@ -179,6 +180,7 @@ static int delete_batch(struct prune *p, const char *id, int64_t *ret_items, str
     db_add(unit, SQL_ITEMS, 4, params);
     db_add(unit, SQL_GROUPS, 1, params);
     db_add(unit, SQL_CAMPAIGN, 1, params);
+    checkpoint("prune.batch");
     if (session_run(&p->call->session, unit, &reply, err) != 0)
         return -1;
     *ret_items = db_int(reply, 0, 0, 0);
@@ -211,6 +213,7 @@ static int delete_workers(struct prune *p, struct err *err)
     if (params[1] == NULL)
         return -1;
     snprintf(age, sizeof(age), "%" PRId64, p->config->older_than_ms);
+    checkpoint("prune.workers");
     if (session_query(&p->call->session, &(struct statement){ SQL_WORKERS, 3, params }, &reply,
                       err) != 0)
         return -1;

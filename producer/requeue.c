@@ -132,7 +132,7 @@ static int by_id(const void *a, const void *b)
 static void take(struct requeue *r, const struct kafka_record *record)
 {
     struct result_brief brief;
-    struct lost_item key;
+    struct lost_item key = { .has_result = false };
     struct lost_item *item;
     struct found *f = &r->found[r->found_n];
 

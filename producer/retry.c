@@ -188,7 +188,8 @@ static void keep_common(struct select_list *named, struct select_list *items)
 {
     size_t kept = 0;
 
-    qsort(items->items, items->n, sizeof(*items->items), by_guid);
+    if (items->n > 0)
+        qsort(items->items, items->n, sizeof(*items->items), by_guid);
     for (size_t i = 0; i < named->n; i++) {
         struct listed *entry = &named->items[i];
         struct listed *item =

@@ -59,8 +59,6 @@ int64_t admin_group_offset(struct admin *a, const char *group, const struct admi
  * reads the topic. */
 int admin_forget_offset(struct admin *a, const char *group, const struct admin_partition *p,
                         struct err *err);
-/* Where the producers of this project put a key, in a topic with so many partitions. */
-int32_t admin_partition_of(const char *key, int partitions);
 /* Deletes the records of one partition below the offset. */
 int admin_delete_records(struct admin *a, const struct admin_partition *p, int64_t before,
                          struct err *err);

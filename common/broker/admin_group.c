@@ -1,7 +1,6 @@
 #include <librdkafka/rdkafka.h>
 #include <string.h>
 
-#include "common/base/checkpoint.h"
 #include "common/broker/admin_private.h"
 
 /* ---- members ---- */
@@ -123,7 +122,6 @@ int admin_forget_offset(struct admin *a, const char *group, const struct admin_p
     wanted = rd_kafka_DeleteConsumerGroupOffsets_new(group, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETECONSUMERGROUPOFFSETS, err) == 0) {
-        checkpoint("admin.forget_offset");
         rd_kafka_DeleteConsumerGroupOffsets(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, group, err);
         if (event != NULL)
@@ -132,12 +130,6 @@ int admin_forget_offset(struct admin *a, const char *group, const struct admin_p
     }
     rd_kafka_DeleteConsumerGroupOffsets_destroy(wanted);
     return rc;
-}
-
-/* The producers are set to murmur2_random, which differs for records without a key only. */
-int32_t admin_partition_of(const char *key, int partitions)
-{
-    return rd_kafka_msg_partitioner_murmur2(NULL, key, strlen(key), partitions, NULL, NULL);
 }
 
 /* ---- records ---- */
@@ -167,7 +159,6 @@ int admin_delete_records(struct admin *a, const struct admin_partition *p, int64
     wanted = rd_kafka_DeleteRecords_new(list);
     rd_kafka_topic_partition_list_destroy(list);
     if (admin_request_init(&r, a, RD_KAFKA_ADMIN_OP_DELETERECORDS, err) == 0) {
-        checkpoint("admin.delete_records");
         rd_kafka_DeleteRecords(a->client->rk, &wanted, 1, r.options, r.queue);
         event = admin_request_wait(&r, p->topic, err);
         if (event != NULL)

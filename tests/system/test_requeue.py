@@ -29,7 +29,8 @@ def requeue(pool, campaign):
 
 def await_empty_group(pool):
     """A worker that was killed is a member until its session ends."""
-    wait_until(lambda: pool.broker.members(pool.prefix + "workers") == 0, 30, "the consumer group is empty")
+    wait_until(lambda: pool.broker.members(pool.prefix + "workers") == 0, 30,
+               "the consumer group is empty")
 
 
 def make_again(pool, name="requests"):

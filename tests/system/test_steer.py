@@ -331,7 +331,8 @@ def half_failed(pool, connect_with):
     pool.worker()
     path = f"{pool.logs}/important.csv"
     with open(path, "w", encoding="utf-8") as out:
-        out.write("guid,access_paths\n" + "".join(f"{row['guid']},/content/{row['guid']}/\n" for row in rows))
+        out.write("guid,access_paths\n")
+        out.writelines(f"{row['guid']},/content/{row['guid']}/\n" for row in rows)
     campaign = pool.campaign("--important", path, "--name", "first", "--max-attempts", "1",
                              "--warm-up", "0", "--max-failures", "90%")
     pool.await_state(campaign)

@@ -27,14 +27,14 @@ static char options_path[64], secret_path[64];
 
 static bool load_options(void)
 {
-    static const char *const argv[] = { "--words=a,b", "-X",       "a=b", "--since", "2h ago",
-                                        "-fn7",        "--config", NULL,  "more" };
+    static char argv[][16] = { "--words=a,b", "-X",       "a=b", "--since", "2h ago",
+                               "-fn7",        "--config", "",    "more" };
     char *args[sizeof(argv) / sizeof(argv[0])];
     struct load l = { .rc = 0 };
     int n = 0;
 
     for (size_t i = 0; i < sizeof(argv) / sizeof(argv[0]); i++)
-        args[n++] = argv[i] == NULL ? options_path : (char *)(uintptr_t)argv[i];
+        args[n++] = argv[i][0] == '\0' ? options_path : argv[i];
     load_tables(&l);
     l.rc = options_load(&l.o, n, args, NULL, &l.err);
     if (l.rc != 0) {

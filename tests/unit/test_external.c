@@ -58,7 +58,8 @@ static void foreign(int64_t offset, char digit, const char *rank)
 static void asked(const char *state, const char *place, bool published)
 {
     char row[512];
-    const struct fake_rows rows[] = { { SQL_ASK_ITEMS, { state == NULL ? NULL : row } },
+    const struct fake_rows rows[] = { { SQL_ASK_ITEMS,
+                                        { state == NULL || place == NULL ? NULL : row } },
                                       { SQL_REPLICAS, { "a|http://a:3939|2|2|f|0|t|0" } },
                                       { NULL, { NULL } } };
 
@@ -66,7 +67,7 @@ static void asked(const char *state, const char *place, bool published)
              FAKE_ID "1|" FAKE_GUID
                      "|%s|11|shiny|all|{}|{}|0|%s|%s|0|open|f|3|1000|2000|0|-1|0|0|0|"
                      "auto|f|~|~|~|~|~|~|~|~|~|~|11|~|{}|5|t",
-             state, place, published ? "t" : "f");
+             state == NULL ? "" : state, place == NULL ? "" : place, published ? "t" : "f");
     fake_answer(fake_wait_unit(w, SQL_ASK_ITEMS), rows);
 }
 
