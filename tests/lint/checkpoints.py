@@ -31,13 +31,14 @@ OUTWARD = set("""
 LOCAL = set("""
     db_new db_free db_is_up db_listening db_backlog db_failed_for_good db_unit_new db_unit_free
     db_add db_add_copy db_add_script db_unit_transaction db_unit_keep db_unit_keep_as db_wait_up
-    db_reply_free db_rows db_changed db_text db_int db_num db_bool db_null db_cols db_col_name db_quote_name
+    db_reply_free db_rows db_changed db_text db_int db_num db_bool db_null db_cols
+    db_col_name db_quote_name
     consumer_generation consumer_group kafka_group_free consumer_pause consumer_resume
     consumer_watermarks consumer_last_poll_ms consumer_free
     producer_new producer_in_flight producer_fatal producer_free
     txn_brokers_answer txn_free txn_too_large
     admin_new admin_free admin_cluster admin_topic_partitions admin_topic_setting admin_watermarks
-    admin_group_members admin_group_offset admin_partition_of
+    admin_group_members admin_group_offset
     reader_open reader_open_since reader_new reader_partitions reader_spans reader_offsets_at
     reader_partition_of reader_start reader_next reader_at_end reader_close
     http_new http_cancel http_active http_resolver http_free

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Each bound of common/base/limits.h is used by the product, and met by a test that names it, unless
-its comment says "no test: " and why. Standard library only."""
+"""Each bound of common/base/limits.h is used by the product, and met by a test that names it,
+unless its comment says "no test: " and why. Standard library only."""
 
 import re
 

@@ -30,7 +30,7 @@ LIVES = (cases.works, cases.takes_over_builds, cases.takes_over_results,
          cases.leaves, cases.is_refused, cases.is_slowed_down, cases.wakes_up)
 # Not passed in any of these lives, or only by chance, and why.
 ELSEWHERE = {
-    "ledger.restore": "the ledger was set back; when the worker that remembers dies as well, nothing"
+    "ledger.restore": "the ledger was set back; when the worker that remembers dies too, nothing"
                       " is promised",
     "outbox.release": "only enqueue gives a lease back",
     "outbox.renew": "only in a turn of more than five seconds",
