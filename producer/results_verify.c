@@ -155,7 +155,7 @@ static int take(struct audit *a, const struct kafka_record *r, struct err *err)
     if (valid)
         return item != NULL ? compare(a, item, r, &brief, err) : question(a, r, &brief, err);
     if (item != NULL)
-        seen_before(item, r);
+        item->broken = true;
     return found(a, VERIFY_INVALID, r, &brief, why.msg) == 0
                ? 0
                : err_set(err, ERR_INTERNAL, "no memory for a finding");
@@ -250,7 +250,7 @@ static int look_at_items(struct audit *a, struct err *err)
         v->counts.published += item->published ? 1 : 0;
         if (!item->published)
             *(item->seen > 0 ? &v->counts.unmarked : &v->counts.open) += 1;
-        if (!item->published || item->seen > 0)
+        if (!item->published || item->seen > 0 || item->broken)
             continue;
         if (may_be_deleted(v, item))
             v->counts.beyond++;

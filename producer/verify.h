@@ -48,8 +48,9 @@ struct verify_item {
     int64_t offset;     /* of its first result */
     uint32_t ended_s;   /* Unix time; 0: it has not ended */
     uint16_t partition; /* of its first result; before that, where one must be */
-    bool published;
-    uint8_t seen; /* results; stops at 255 */
+    bool published : 1;
+    bool broken : 1; /* an invalid result of it was read, which is a finding already */
+    uint8_t seen;    /* results; stops at 255 */
 };
 _Static_assert(sizeof(struct verify_item) == VERIFY_ITEM_BYTES, "what the manual says");
 

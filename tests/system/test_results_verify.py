@@ -108,6 +108,17 @@ def test_every_planted_fault_is_found_and_named(pool, rebuilt):
     assert not said["well"] and said["findings_left_out"] == 0
 
 
+def test_a_broken_result_is_one_finding_whichever_is_read_first(pool, rebuilt):
+    """In the first partition and in the last, so before the good one and after it."""
+    _, results = rebuilt
+    last = max(pool.broker.partitions(pool.topic("results")))
+    for partition in (0, last):
+        pool.broker.produce(pool.topic("results"), [
+            (b"not the guid", r.raw, list(r.headers.items())) for r in results], partition)
+    said = verify(pool, status=FINDINGS)
+    assert kinds(said) == {"invalid": 24} and said["results"]["matched"] == 12
+
+
 def test_findings_are_shown_up_to_a_limit_and_counted_all(pool, rebuilt):
     _, results = rebuilt
     pool.broker.produce(pool.topic("results"), [copied(r) for r in results])
