@@ -10,8 +10,8 @@
 
 struct enqueue {
     struct call *call;
-    /* `retry`: narrows the list to items of the parent; NULL: enqueue itself. Called before anything
-     * is selected, unless the campaign is there already. */
+    /* `retry`: narrows the list to items of the parent; NULL: enqueue itself. Called before
+     * anything is selected, unless the campaign is there already. */
     int (*narrow)(struct enqueue *e, struct err *err);
     char parent[UUID_TEXT_BYTES]; /* "": none */
     struct content_table table;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/checkpoint.h"
 #include "common/base/str.h"
 #include "common/broker/admin.h"
 #include "common/event/event.h"
@@ -46,8 +47,8 @@ static const struct option_row rows[] = {
       .help = "say what would be done; change nothing" },
 };
 
-/* $1 age in ms; k is the logs as they are, or will be. In a log that was made again an offset beyond
- * its end is of the old one. */
+/* $1 age in ms; k is the logs as they are, or will be. In a log that was made again an offset
+ * beyond its end is of the old one. */
 static const char SQL_CAMPAIGNS[] =
     " select c.campaign_id, n.items, n.attempts, not exists (select 1 from k where k.lane = c.lane"
     "     and coalesce(c.last_offset[k.part + 1], -1) between k.low and k.high - 1)"
@@ -179,6 +180,7 @@ static int delete_batch(struct prune *p, const char *id, int64_t *ret_items, str
     db_add(unit, SQL_ITEMS, 4, params);
     db_add(unit, SQL_GROUPS, 1, params);
     db_add(unit, SQL_CAMPAIGN, 1, params);
+    checkpoint("prune.campaign");
     if (session_run(&p->call->session, unit, &reply, err) != 0)
         return -1;
     *ret_items = db_int(reply, 0, 0, 0);
@@ -211,6 +213,7 @@ static int delete_workers(struct prune *p, struct err *err)
     if (params[1] == NULL)
         return -1;
     snprintf(age, sizeof(age), "%" PRId64, p->config->older_than_ms);
+    checkpoint("prune.workers");
     if (session_query(&p->call->session, &(struct statement){ SQL_WORKERS, 3, params }, &reply,
                       err) != 0)
         return -1;
@@ -259,7 +262,8 @@ static int print(const struct prune *p, struct err *err)
     snprintf(number[5], NUMBER_BYTES, "%" PRId64, p->workers);
     if (p->in_log > 0)
         session_say(&p->call->session,
-                    "%" PRId64 " more campaigns are old enough, but their requests are still in the "
+                    "%" PRId64
+                    " more campaigns are old enough, but their requests are still in the "
                     "request topics%s",
                     p->in_log, p->config->trim ? "" : "; --trim-requests deletes what is done");
     return output_object(&p->call->config, fields, sizeof(fields) / sizeof(fields[0]), err);

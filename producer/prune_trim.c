@@ -1,9 +1,10 @@
-/* The request topics are kept for ever, so somebody must trim them. What is below the committed base
- * is done: its results are out. */
+/* The request topics are kept for ever, so somebody must trim them. What is below the committed
+ * base is done: its results are out. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/checkpoint.h"
 #include "common/broker/admin.h"
 #include "common/ledger/db.h"
 #include "producer/prune.h"
@@ -64,6 +65,7 @@ int trims_do(struct call *c, const struct trims *t, struct err *err)
         const struct trim *trim = &t->items[i];
         const struct admin_partition p = { trim->log->topic, trim->log->partition };
 
+        checkpoint("prune.trim");
         if (admin_delete_records(c->session.admin, &p, trim->to, err) != 0)
             return -1;
     }

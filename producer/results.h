@@ -11,9 +11,10 @@
 #include "producer/interrupt.h"
 #include "producer/verb.h"
 
-#define RESULTS_POLL_MS      250   /* what was read so far is shown after this long without more */
-#define RESULTS_QUIET_MAX_MS 60000 /* without a record before the end: a transaction ends by then \
-                                    */
+#define RESULTS_POLL_MS 250 /* what was read so far is shown after this long without more */
+#define RESULTS_QUIET_MAX_MS                                             \
+    60000 /* without a record before the end: a transaction ends by then \
+           */
 
 struct reader;
 struct output;

@@ -1,6 +1,6 @@
 /* retry CAMPAIGN: items of a campaign once more, in a new one whose parent it is. What is selected
- * is a list, the parent's items in the order of their ranks and with their access paths; the rest is
- * `enqueue`. Policies that are not given are the parent's. */
+ * is a list, the parent's items in the order of their ranks and with their access paths; the rest
+ * is `enqueue`. Policies that are not given are the parent's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,8 +192,7 @@ static void keep_common(struct select_list *named, struct select_list *items)
     for (size_t i = 0; i < named->n; i++) {
         struct listed *entry = &named->items[i];
         struct listed *item =
-            items->n == 0 ? NULL
-                          : bsearch(entry, items->items, items->n, sizeof(*entry), by_guid);
+            items->n == 0 ? NULL : bsearch(entry, items->items, items->n, sizeof(*entry), by_guid);
 
         if (item == NULL) {
             listed_done(entry);
@@ -243,9 +242,10 @@ static int check(const struct call *c, struct err *err)
     const struct retry_config *config = c->own;
 
     if (!config->failed && config->errors.n == 0 && !filters(c))
-        return err_set(err, ERR_CONFIG,
-                       "retry: say what of the campaign is built again: --failed, --error CLASS, or "
-                       "filters");
+        return err_set(
+            err, ERR_CONFIG,
+            "retry: say what of the campaign is built again: --failed, --error CLASS, or "
+            "filters");
     return c->enqueue.dry_run ? 0 : confirm_possible(&c->session, "retry", err);
 }
 

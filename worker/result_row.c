@@ -102,9 +102,10 @@ static void read_checks(struct reader *r, struct result *res)
     if (err.kind == ERR_INTERNAL)
         r->no_memory = true;
     else
-        log_error("result.access_checks", LOG_FIELDS(LOG_S("request_id", cell(r, RES_REQUEST))),
-                  "access_checks of this item is not what a worker writes there; its result goes out "
-                  "without them");
+        log_error(
+            "result.access_checks", LOG_FIELDS(LOG_S("request_id", cell(r, RES_REQUEST))),
+            "access_checks of this item is not what a worker writes there; its result goes out "
+            "without them");
 }
 
 static void read_outcome(struct worker *w, struct reader *r, struct result *res)

@@ -47,7 +47,7 @@ struct targets {
     size_t turn; /* round robin for requests that any replica can answer */
 };
 
-void targets_done(struct targets *t); /* frees what the items own */
+void targets_done(struct targets *t);                             /* frees what the items own */
 struct target *targets_find(struct targets *t, const char *name); /* NULL: not known */
 /* Finds by name, or adds one that is not in the configuration (an attempt's replica that was
  * removed from the list): inactive. NULL: REPLICAS_MAX reached. */

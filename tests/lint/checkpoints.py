@@ -60,6 +60,7 @@ READS = {
     ("producer/enqueue_sql.c", "enqueue_say_missing"),
     ("producer/limit.c", "replica_exists"),
     ("producer/migrate.c", "grant_roles"),
+    ("producer/prune.c", "read_campaigns"),
     ("producer/steer.c", "ask"),
     ("producer/topics.c", "check_lost"),
     ("producer/topics.c", "installation_read"),

@@ -1,6 +1,6 @@
-/* Memory that fails, for the programs tests/unit/alloc_*.c: they are linked with --wrap, so what our
- * code allocates comes here. The product knows nothing of it. What a shared library allocates does
- * not; cJSON is led here by its hooks. Leaks show under the address sanitizer. */
+/* Memory that fails, for the programs tests/unit/alloc_*.c: they are linked with --wrap, so what
+ * our code allocates comes here. The product knows nothing of it. What a shared library allocates
+ * does not; cJSON is led here by its hooks. Leaks show under the address sanitizer. */
 #ifndef TESTS_SUPPORT_ALLOC_FAIL_H
 #define TESTS_SUPPORT_ALLOC_FAIL_H
 

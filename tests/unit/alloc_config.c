@@ -27,8 +27,8 @@ static char options_path[64], secret_path[64];
 
 static bool load_options(void)
 {
-    static const char *const argv[] = { "--words=a,b", "-X", "a=b", "--since", "2h ago", "-fn7",
-                                        "--config",    NULL, "more" };
+    static const char *const argv[] = { "--words=a,b", "-X",       "a=b", "--since", "2h ago",
+                                        "-fn7",        "--config", NULL,  "more" };
     char *args[sizeof(argv) / sizeof(argv[0])];
     struct load l = { .rc = 0 };
     int n = 0;

@@ -9,7 +9,7 @@
 
 #define ID       "5b0b3a7e-7c56-5d1f-9a52-0f7b1f3f9c21"
 #define CAMPAIGN "0197c2a4-2b1e-7c40-9b0a-5d2f6a1c00e1"
-#define CHECKS                                                                                   \
+#define CHECKS                                                                                        \
     "[{\"path\":\"/content/x/\",\"as\":\"keyed\",\"http_status\":200,\"duration_s\":0.5,\"verdict\":" \
     "\"ok\"}]"
 
