@@ -17,11 +17,53 @@
 #define REACH_TURN_MS    50
 #define REACH_SAY_EVERY  20 /* tries, about 10 s */
 
+/* What a step of the start needs and finds. */
+struct step {
+    struct admin *admin;
+    int64_t until_ms;
+    char cluster[64];
+    int partitions;
+};
+
+typedef int step_fn(struct worker *w, struct step *s, struct err *err);
+
+/* Takes the step again while a server is not reached, until START_WAIT_MS have passed: it may come
+ * up after us, or go down between two steps. */
+static int patiently(struct worker *w, step_fn *take, struct step *s, const char *event,
+                     struct err *err)
+{
+    const bool never = false;
+    int rc;
+
+    s->until_ms = event_now_ms(w->loop) + START_WAIT_MS;
+    for (int tries = 0; (rc = take(w, s, err)) != 0; tries++) {
+        if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= s->until_ms)
+            break;
+        if (tries % REACH_SAY_EVERY == 0)
+            log_warn(event, NULL, "%s; trying again", err->msg);
+        event_loop_run_until(w->loop, &never, event_now_ms(w->loop) + REACH_TURN_MS);
+    }
+    return rc;
+}
+
+static int reach_database(struct worker *w, struct step *s, struct err *err)
+{
+    struct db *both[] = { w->db, w->facts };
+
+    for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
+        int64_t left = s->until_ms - event_now_ms(w->loop);
+
+        if (db_wait_up(both[i], left > 1 ? left : 1, err) != 0)
+            return err_prefix(err, "PostgreSQL");
+    }
+    return ledger_version_check(w->db, LEDGER_VERSION, err);
+}
+
 int start_ledger(struct worker *w, struct err *err)
 {
-    if (db_wait_up(w->db, START_WAIT_MS, err) != 0 || db_wait_up(w->facts, START_WAIT_MS, err) != 0)
-        return err_prefix(err, "PostgreSQL");
-    return ledger_version_check(w->db, LEDGER_VERSION, err);
+    struct step s = { .admin = NULL };
+
+    return patiently(w, reach_database, &s, "postgresql.unreachable", err);
 }
 
 static int topic(struct admin *a, const char *name, int *ret_partitions, struct err *err)
@@ -37,17 +79,18 @@ static int topic(struct admin *a, const char *name, int *ret_partitions, struct 
     return 0;
 }
 
-static int check_topics(struct worker *w, struct admin *a, int *ret_partitions, struct err *err)
+static int check_topics(struct worker *w, struct step *s, struct err *err)
 {
+    struct admin *a = s->admin;
     int high, other;
 
-    if (topic(a, w->topics.requests, ret_partitions, err) != 0 ||
+    if (topic(a, w->topics.requests, &s->partitions, err) != 0 ||
         topic(a, w->topics.requests_high, &high, err) != 0 ||
         topic(a, w->topics.results, &other, err) != 0 || topic(a, w->topics.dlq, &other, err) != 0)
         return -1;
-    if (high != *ret_partitions)
+    if (high != s->partitions)
         return err_set(err, ERR_CONFIG, "%s has %d partitions and %s has %d; they must be equal",
-                       w->topics.requests, *ret_partitions, w->topics.requests_high, high);
+                       w->topics.requests, s->partitions, w->topics.requests_high, high);
     return 0;
 }
 
@@ -75,7 +118,7 @@ static int check_row(struct worker *w, const struct db_reply *r, const char *clu
     return 0;
 }
 
-static int check_installation(struct worker *w, const char *cluster, struct err *err)
+static int check_installation(struct worker *w, struct step *s, struct err *err)
 {
     struct db_unit *unit = db_unit_new();
     struct db_reply *reply = NULL;
@@ -87,30 +130,30 @@ static int check_installation(struct worker *w, const char *cluster, struct err 
     checkpoint("start.installation");
     if (db_run(w->db, unit, 0, &reply, err) != 0)
         return -1;
-    rc = check_row(w, reply, cluster, err);
+    rc = check_row(w, reply, s->cluster, err);
     db_reply_free(reply);
     return rc;
 }
 
-/* Brokers may come up after us: asked until START_WAIT_MS have passed. */
-static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
+static int ask_cluster(struct worker *w, struct step *s, struct err *err)
 {
-    struct admin *a = admin_new(w->props, w->id, REACH_TIMEOUT_MS, err);
-    int64_t until = event_now_ms(w->loop) + START_WAIT_MS;
-    const char *servers = w->config->shared.kafka_bootstrap_servers;
-    const bool never = false;
-    int brokers, rc = -1;
+    int brokers;
 
+    (void)w;
     checkpoint("start.cluster");
-    for (int tries = 0; a != NULL && (rc = admin_cluster(a, cluster, &brokers, err)) != 0;
-         tries++) {
-        if (err->kind != ERR_UNREACHABLE || event_now_ms(w->loop) >= until)
-            break;
-        if (tries % REACH_SAY_EVERY == 0)
-            log_warn("kafka.unreachable", NULL, "%s; trying again", err->msg);
-        event_loop_run_until(w->loop, &never, event_now_ms(w->loop) + REACH_TURN_MS);
-    }
-    admin_free(a);
+    return admin_cluster(s->admin, s->cluster, &brokers, err);
+}
+
+static int reach_brokers(struct worker *w, struct step *s, struct err *err)
+{
+    const char *servers = w->config->shared.kafka_bootstrap_servers;
+    int rc;
+
+    s->admin = admin_new(w->props, w->id, REACH_TIMEOUT_MS, err);
+    if (s->admin == NULL)
+        return -1;
+    rc = patiently(w, ask_cluster, s, "kafka.unreachable", err);
+    admin_free(s->admin);
     if (rc != 0 && servers != NULL)
         err_prefix(err, "%.200s", servers);
     return rc;
@@ -118,23 +161,23 @@ static int reach_brokers(struct worker *w, char cluster[64], struct err *err)
 
 int start_kafka(struct worker *w, struct err *err)
 {
-    struct admin *a;
-    char cluster[64];
-    int partitions = 0, rc = -1;
+    struct step s = { .admin = NULL };
+    int rc = -1;
 
-    if (reach_brokers(w, cluster, err) != 0)
+    if (reach_brokers(w, &s, err) != 0)
         return -1;
-    a = admin_new(w->props, w->id, ADMIN_TIMEOUT_MS, err);
-    if (a == NULL)
+    s.admin = admin_new(w->props, w->id, ADMIN_TIMEOUT_MS, err);
+    if (s.admin == NULL)
         return -1;
-    if (check_topics(w, a, &partitions, err) != 0 || check_installation(w, cluster, err) != 0)
+    if (patiently(w, check_topics, &s, "kafka.unreachable", err) != 0 ||
+        patiently(w, check_installation, &s, "postgresql.unreachable", err) != 0)
         goto out;
-    if (parts_init(&w->parts, w->topics.requests, w->topics.requests_high, partitions) != 0) {
-        err_set(err, ERR_INTERNAL, "no memory for %d partitions", partitions);
+    if (parts_init(&w->parts, w->topics.requests, w->topics.requests_high, s.partitions) != 0) {
+        err_set(err, ERR_INTERNAL, "no memory for %d partitions", s.partitions);
         goto out;
     }
     rc = 0;
 out:
-    admin_free(a);
+    admin_free(s.admin);
     return rc;
 }

@@ -18,6 +18,7 @@ import pytest
 import crash_case as cases
 import pool as pools
 from conftest import make_pool, drop_pool
+from waiting import wait_until
 
 sys.path.insert(0, os.path.join(pools.ROOT, "tests", "lint"))
 import checkpoints  # noqa: E402  pylint: disable=wrong-import-position
@@ -160,6 +161,24 @@ def test_a_worker_that_stands_still_at_a_checkpoint_wakes_up_harmless(matrix, pr
     matrix.compare(ends, expected)
     print_out(f"{len(chosen)} freezes")
     matrix.check()
+
+
+@pytest.mark.parametrize("point, server, event", [
+    ("start.topic", "kafka", "kafka.unreachable"),
+    ("start.installation", "postgres", "postgresql.unreachable")])
+def test_a_server_that_goes_away_between_two_steps_of_a_start_is_waited_for(
+        pool, connect_with, stack, point, server, event):
+    connect_with(items=2)
+    campaign = pool.campaign("--warm-up", "0")
+    worker = pool.worker(ready=False, REBUILD_CHECKPOINT=f"{point}:1=freeze")
+    wait_until(lambda: cases.frozen(worker), 30, f"the worker is at {point}")
+    service = getattr(stack, server)
+    service.kill()
+    worker.thaw()
+    worker.await_event(event)
+    service.start([])
+    worker.await_ready(deadline_s=60)
+    assert len(pool.complete(campaign)) == 2
 
 
 # ---- the producer --------------------------------------------------------------------------------
