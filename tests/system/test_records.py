@@ -194,7 +194,7 @@ def test_dead_letters_are_not_written_again_by_the_next_worker(pool, connect_wit
     assert len(pool.dead_letters()) == 5
 
 
-# ---- what is no request, but says whose it is ------------------------------------------------------
+# ---- what is no request, but says whose it is --------------------------------------------------
 
 
 def broken_of(guid):
