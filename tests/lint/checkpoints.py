@@ -49,7 +49,7 @@ WRAPPERS = {
     "worker/build_http.c": "builds_request",
     "worker/builds.c": "send_poll",
     "worker/presence.c": "write_row",
-    "worker/writes.c": "send_fact",
+    "worker/writes_facts.c": "send_fact",
     "common/outbox/outbox.c": "outbox_submit",
 }
 # session_run passes "producer.statement" for each statement of each verb. Those that write have a
