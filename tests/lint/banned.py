@@ -34,6 +34,16 @@ def check_calls(found):
                 found.add(path, number, f"{match.group(1)}() is banned: {CALLS[match.group(1)]}")
 
 
+def check_hash_tables(found):
+    """Without this switch uthash ends the process when there is no memory, and says nothing."""
+    for path in files(".c", ".h", trees=("common", "producer", "worker")):
+        text = "\n".join(lines(path))
+        at = text.find("#include <uthash.h>")
+        if at >= 0 and "#define HASH_NONFATAL_OOM 1\n" not in text[:at]:
+            found.add(path, text[:at].count("\n") + 1, "define HASH_NONFATAL_OOM as 1 before "
+                      "uthash.h, and look at hh.tbl after each HASH_ADD: NULL is no memory")
+
+
 def check_python_sleeps(found):
     """One helper of the tests may sleep between two looks at a condition; nobody else."""
     for path in files(".py", trees=("tests",)):
@@ -60,6 +70,7 @@ def check_text(found):
 def main():
     found = Findings()
     check_calls(found)
+    check_hash_tables(found)
     check_python_sleeps(found)
     check_text(found)
     found.exit()
