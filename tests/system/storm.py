@@ -30,7 +30,7 @@ from waiting import wait_until  # noqa: E402
 SESSION_S = 6        # REBUILD_KAFKA_SESSION_TIMEOUT of the tests
 MOST_METADATA = 3900  # characters of commit metadata; the broker takes 4,096
 SERVER_S = 120       # a server that was killed is up again
-CALM_S = 180         # from the end of the storm to the last result
+CALM_S = 120         # and half of the storm: from its end to the last result
 # A worker may be killed, may leave, or may give up a publisher that hangs (75).
 FAIR_EXITS = (-15, -9, 0, 75)
 WEATHER = {"http_502_share": 0.01, "reset_before_share": 0.005, "reset_after_share": 0.005}
@@ -254,7 +254,7 @@ def run(storm, connect_with, seconds, seed):
     try:
         storm.blow(seconds, lambda: ended(pool, campaign))
         storm.calm()
-        wait_until(lambda: storm.turn() or ended(pool, campaign), CALM_S,
+        wait_until(lambda: storm.turn() or ended(pool, campaign), CALM_S + seconds / 2,
                    lambda: f"the campaign ends; {pool.status(campaign)}")
         say(f"ended after {time.monotonic() - storm.started:.1f} s; {storm.done}")
         results = pool.assert_one_result_each(campaign)

@@ -12,7 +12,7 @@ SECONDS = int(os.environ.get("STORM_SECONDS", "60"))
 SEED = int(os.environ.get("STORM_SEED", "4"))
 
 
-@pytest.mark.deadline(SECONDS + storm.CALM_S + 120)
+@pytest.mark.deadline(2 * SECONDS + storm.CALM_S + 120)
 def test_nothing_is_lost_or_built_twice_in_a_storm(stack, pool, connect_with, pool_logs, print_out):
     with open(os.path.join(pool_logs, "storm.log"), "w", encoding="utf-8", buffering=1) as log:
         def say(sentence):
