@@ -14,15 +14,25 @@
 #include "worker/results.h"
 #include "worker/worker.h"
 
+/* Without memory uthash leaves the entry out and hh.tbl NULL, instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #define HOLD_MS 60000 /* a request of ours that the ledger does not know is asked about again */
 #define TURN_MS 1000  /* another record of the same request is being inserted */
 
+/* One with its place in the index, by id; the others only see what is kept. */
+struct external_index {
+    struct external e;
+    UT_hash_handle hh;
+};
+
 struct external *external_find(const struct worker *w, const struct uuid *id)
 {
-    struct external *e;
+    struct external_index *found;
 
-    HASH_FIND(hh, w->externals.first, id, sizeof(*id), e);
-    return e;
+    HASH_FIND(hh, w->externals.first, id, sizeof(*id), found);
+    return found == NULL ? NULL : &found->e;
 }
 
 /* What was kept of the record that the work stands for. */
@@ -33,28 +43,30 @@ static struct external *find_of(const struct worker *w, const struct work *work)
     return e != NULL && e->part == work->req->part && e->offset == work->req->offset ? e : NULL;
 }
 
-static void free_external(struct external *e)
+static void free_entry(struct external_index *entry)
 {
-    free(e->kept);
-    free(e->why);
-    free(e);
+    free(entry->e.kept);
+    free(entry->e.why);
+    free(entry);
 }
 
 static void drop(struct worker *w, struct external *e)
 {
-    HASH_DEL(w->externals.first, e);
+    struct external_index *entry = (struct external_index *)e;
+
+    HASH_DEL(w->externals.first, entry);
     w->externals.bytes -= e->kept->bytes;
-    free_external(e);
+    free_entry(entry);
 }
 
 void external_done(struct worker *w)
 {
-    struct external *first = w->externals.first, *e, *next;
+    struct external_index *first = w->externals.first, *entry, *next;
 
     HASH_CLEAR(hh, w->externals.first); /* the table, not the elements: their list stays */
-    for (e = first; e != NULL; e = next) {
-        next = e->hh.next;
-        free_external(e);
+    for (entry = first; entry != NULL; entry = next) {
+        next = entry->hh.next;
+        free_entry(entry);
     }
     w->externals.bytes = 0;
 }
@@ -62,7 +74,8 @@ void external_done(struct worker *w)
 static int keep(struct worker *w, const struct req *req, const struct kafka_record *record,
                 const char *why)
 {
-    struct external *e = calloc(1, sizeof(*e));
+    struct external_index *entry = calloc(1, sizeof(*entry));
+    struct external *e = entry == NULL ? NULL : &entry->e;
 
     if (e == NULL)
         return -1;
@@ -72,12 +85,12 @@ static int keep(struct worker *w, const struct req *req, const struct kafka_reco
     e->kept = kept_record_new(record, req->part->topic);
     e->why = str_dup(why);
     if (e->kept == NULL || (why != NULL && e->why == NULL)) {
-        free_external(e);
+        free_entry(entry);
         return -1;
     }
-    HASH_ADD(hh, w->externals.first, id, sizeof(e->id), e);
-    if (e->hh.tbl == NULL) {
-        free_external(e);
+    HASH_ADD(hh, w->externals.first, e.id, sizeof(e->id), entry);
+    if (entry->hh.tbl == NULL) {
+        free_entry(entry);
         return -1;
     }
     w->externals.bytes += e->kept->bytes;

@@ -12,7 +12,7 @@
 #include "common/base/uuid.h"
 
 struct err;
-struct external;
+struct external_index;
 struct kafka_record;
 struct outgoing;
 struct req;
@@ -21,7 +21,7 @@ struct work;
 struct worker;
 
 struct externals { /* all zero: none */
-    struct external *first;
+    struct external_index *first;
     size_t bytes; /* of the records kept */
 };
 

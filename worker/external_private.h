@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 #include "common/base/err.h"
 #include "common/base/uuid.h"
@@ -23,7 +21,6 @@ struct external {
     char *why; /* not NULL: no request, for this reason */
     bool inserting;
     bool inserted; /* the ledger said so; not found after that, it was refused in silence */
-    UT_hash_handle hh;
 };
 
 /* NULL: nothing is kept of this id. */
