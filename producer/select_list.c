@@ -153,8 +153,8 @@ static int slurp(FILE *file, const char *name, struct buf *text, struct err *err
     char piece[READ_BYTES];
     size_t n;
 
-    while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-        buf_add(text, piece, n);
+    while (!text->failed && (n = fread(piece, 1, sizeof(piece), file)) > 0)
+        buf_add(text, piece, n); /* an endless one is left where it is too long */
     if (ferror(file))
         return err_set(err, ERR_CONFIG, "%s: it cannot be read: %s", name, strerror(errno));
     if (text->failed)

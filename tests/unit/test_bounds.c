@@ -82,6 +82,22 @@ static void a_limit_is_halved_once_in_a_while(void **state)
     assert_int_equal(fake_units.n, 2);
 }
 
+/* Whoever may NOTIFY may say anything, and often. */
+static void a_flood_of_notifications_is_one_question(void **state)
+{
+    static const char *const said[] = { "slot a", "slot ", "slot no such replica", "", "\xff\xfe" };
+    struct target *t = targets_find(&w->targets, "a");
+
+    (void)state;
+    t->open = 2;
+    waiting_put(w->waiting, fake_req(part, '1', 0), WAIT_SLOT, "", 0);
+    for (int i = 0; i < 5000; i++)
+        presence_notified(w, said[i % 5]);
+    fake_wait_unit(w, SQL_ASK_ITEMS);
+    assert_int_equal(fake_units.n, 1);
+    assert_int_equal(t->open, 0);
+}
+
 /* ---- the process ---- */
 
 static void watch(int brokers_answer)
@@ -250,6 +266,7 @@ int main(void)
         T(with_writes_at_their_bound_no_build_starts),
         T(without_a_transaction_for_long_no_build_starts),
         T(a_limit_is_halved_once_in_a_while),
+        T(a_flood_of_notifications_is_one_question),
         T(a_call_to_kafka_that_does_not_end_ends_the_process_if_brokers_answer),
         T(a_hand_off_waits_for_its_last_batch_but_not_for_ever),
         T(a_revoke_waits_for_its_last_batch_but_not_for_ever),

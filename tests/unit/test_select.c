@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -178,6 +180,46 @@ static void too_many_access_paths_are_refused(void **state)
     expect_bad(select_list_important, text, "\"/p16\" is not an access path");
 }
 
+static void refused_file(char *path)
+{
+    const struct select_config config = { .guids_from = path };
+    struct select_list l;
+    struct err err;
+
+    assert_int_equal(select_list_read(&config, &l, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
+    assert_non_null(strstr(err.msg, "more than 64 MB"));
+}
+
+static void a_file_that_is_too_long_or_does_not_end_is_refused(void **state)
+{
+    char path[] = "/tmp/test_select.XXXXXX", endless[] = "/dev/zero";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, SELECT_FILE_MAX_BYTES + 1), 0);
+    refused_file(path);
+    close(fd);
+    unlink(path);
+    refused_file(endless);
+}
+
+static void a_list_that_is_full_takes_a_copy_and_no_other_guid(void **state)
+{
+    struct select_list l = { .given = true };
+    struct err err;
+
+    (void)state;
+    assert_int_equal(select_list_guids(&l, "f", A "\n", &err), 0);
+    l.n = l.cap = SELECT_LIST_MAX; /* as if the others were there */
+    assert_int_equal(select_list_guids(&l, "f", A "\n", &err), 0);
+    assert_int_equal(select_list_guids(&l, "f", B "\n", &err), -1);
+    assert_non_null(strstr(err.msg, "more than 1000000 guids"));
+    l.n = 1;
+    select_list_done(&l);
+}
+
 /* ---- CSV ---- */
 
 static void csv_lines_are_cut_at_their_commas(void **state)
@@ -338,6 +380,8 @@ int main(void)
         cmocka_unit_test(access_paths_may_be_written_in_many_ways),
         cmocka_unit_test(the_order_of_an_important_list_is_kept),
         cmocka_unit_test(too_many_access_paths_are_refused),
+        cmocka_unit_test(a_file_that_is_too_long_or_does_not_end_is_refused),
+        cmocka_unit_test(a_list_that_is_full_takes_a_copy_and_no_other_guid),
         cmocka_unit_test(csv_lines_are_cut_at_their_commas),
         cmocka_unit_test(what_is_no_csv_is_refused),
         cmocka_unit_test(a_filter_on_a_column_that_is_not_there_names_option_and_column),
