@@ -300,11 +300,11 @@ def wakes_up(case, **env):
 
 def stand_still(case, worker, seconds):
     """The worker freezes itself, unless it does not get there; another one works until it wakes up
-    after so many seconds (0: after everything has ended)."""
+    after so many seconds (0: after everything has ended). False: it did not get there."""
     wait_until(lambda: frozen(worker) or (case.tend(), case.ended())[1], LIMIT_S,
                "the worker stands still")
     if not frozen(worker):
-        return
+        return False
     since = time.monotonic()
     other = case.worker()
     wait_until(lambda: (case.tend(), time.monotonic() - since >= seconds)[1], seconds + LIMIT_S,
@@ -320,11 +320,13 @@ def stand_still(case, worker, seconds):
     worker.signal(15)
     assert worker.wait() in (0, -9), f"the worker exited {worker.wait()}"
     assert other.alive()
+    return True
 
 
 def freezes(case, point):
-    """A worker that stands still for three session time-outs; a build runs all the time."""
+    """A worker that stands still for three session time-outs; a build runs all the time. False: it
+    did not get there."""
     case.pool.connect.item(case.guids[MAIN - 1], build_ms=LONG_MS)
     case.begin()
     worker = case.worker(REBUILD_CHECKPOINT=point + "=freeze")
-    stand_still(case, worker, FROZEN_S)
+    return stand_still(case, worker, FROZEN_S)
