@@ -180,13 +180,12 @@ static void too_many_access_paths_are_refused(void **state)
     expect_bad(select_list_important, text, "\"/p16\" is not an access path");
 }
 
-static void refused_file(char *path)
+static void refused_file(const struct select_config *config)
 {
-    const struct select_config config = { .guids_from = path };
     struct select_list l;
     struct err err;
 
-    assert_int_equal(select_list_read(&config, &l, &err), -1);
+    assert_int_equal(select_list_read(config, &l, &err), -1);
     assert_int_equal(err.kind, ERR_CONFIG);
     assert_non_null(strstr(err.msg, "more than 64 MB"));
 }
@@ -199,10 +198,10 @@ static void a_file_that_is_too_long_or_does_not_end_is_refused(void **state)
     (void)state;
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, SELECT_FILE_MAX_BYTES + 1), 0);
-    refused_file(path);
+    refused_file(&(struct select_config){ .guids_from = path });
     close(fd);
     unlink(path);
-    refused_file(endless);
+    refused_file(&(struct select_config){ .guids_from = endless });
 }
 
 static void a_list_that_is_full_takes_a_copy_and_no_other_guid(void **state)
