@@ -75,10 +75,11 @@ static int keep(struct worker *w, const struct req *req, const struct kafka_reco
                 const char *why)
 {
     struct external_index *entry = calloc(1, sizeof(*entry));
-    struct external *e = entry == NULL ? NULL : &entry->e;
+    struct external *e;
 
-    if (e == NULL)
+    if (entry == NULL)
         return -1;
+    e = &entry->e;
     e->id = req->id;
     e->part = req->part;
     e->offset = req->offset;
