@@ -3,6 +3,9 @@
 
 #include "common/broker/admin_private.h"
 
+#define COORDINATOR_TRIES    40 /* ten seconds: it is loaded within two */
+#define COORDINATOR_PAUSE_MS 250
+
 /* ---- members ---- */
 
 static int read_members(rd_kafka_event_t *event, const char *group, int *ret_members,
@@ -43,6 +46,23 @@ int admin_group_members(struct admin *a, const char *group, int *ret_members, st
 
 /* ---- committed offsets ---- */
 
+/* A broker that met no group yet loads its coordinator first. Asked for offsets meanwhile, the
+ * library of 2.0.2 does not ask again, and was seen to crash; asked for members it does neither.
+ */
+static int await_coordinator(struct admin *a, const char *group, struct err *err)
+{
+    int members;
+
+    for (int tries = 0; tries < COORDINATOR_TRIES; tries++) {
+        if (admin_group_members(a, group, &members, err) == 0)
+            return 0;
+        if (err->kind != ERR_UNREACHABLE)
+            return -1;
+        rd_kafka_poll(a->client->rk, COORDINATOR_PAUSE_MS);
+    }
+    return -1;
+}
+
 /* -1: err. */
 static int64_t read_offset(rd_kafka_event_t *event, const char *group, struct err *err)
 {
@@ -74,6 +94,10 @@ int64_t admin_group_offset(struct admin *a, const char *group, const struct admi
     rd_kafka_event_t *event;
     int64_t offset = -1;
 
+    if (await_coordinator(a, group, err) != 0) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return -1;
+    }
     rd_kafka_topic_partition_list_add(list, p->topic, p->partition);
     wanted = rd_kafka_ListConsumerGroupOffsets_new(group, list);
     rd_kafka_topic_partition_list_destroy(list);
